@@ -9,7 +9,7 @@ SfumatoError
 |   `-- RefusedError                possible in principle, refused by name; the message says what scales or fits
 |-- NeedError (ValueError)          a fact about the world is missing; the message says how to supply it
 |-- FileError (OSError)             a file is missing, truncated, foreign or from another version
-|-- NotFittedError                  predict before fit; stands in estimators.py, since it is also scikit-learn's
+|-- NotFittedError                  predict before fit; stands in estimators/, since it is also scikit-learn's
 `-- DivergedError (ArithmeticError) training left the finite numbers
 
 An error says three things: what was seen, what is wanted, what to do.

@@ -1,0 +1,123 @@
+"""method="auto" of a Classifier: train the short list on a part, keep the best by held-out weak labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from sfumato import estimate, portfolio, select
+from sfumato.choice import card
+from sfumato.core.errors import ParameterError
+from sfumato.core.roles import Estimator
+from sfumato.core.streams import rng
+from sfumato.labels import Labels, Law
+from sfumato.learn.objective import Objective
+from sfumato.meta import describe
+from sfumato.train import needs as givers
+from sfumato.train.loop import PER_ROW
+from sfumato.train.pool import Data, Job, run_jobs
+
+from .door import Admitted
+
+if TYPE_CHECKING:
+    from .classifier import Classifier
+
+
+def choose(clf: Classifier, got: Admitted) -> tuple[Objective, dict[str, Any]]:
+    """Train the short list on a part, measure the criterion on the weak labels of the rest; the best is trained
+    on everything.
+    """
+    x, labels = got.x, got.labels
+    if labels.kind not in select.SHORT_LIST:
+        raise ParameterError(
+            f"method='auto' for {labels.kind} labels",
+            f"one of the kinds {sorted(select.SHORT_LIST)}",
+            "name a method",
+        )
+    given = estimated(x, labels, got.given, clf.seed)
+    tables, source = portfolio.read()
+    table = tables.get(labels.kind)
+    learned = None if table is None else portfolio.learn(table, describe(labels, x.cpu().numpy(), given))
+    name = clf.choose_by or (select.default(labels.kind) if table is None else table.criterion)
+    candidates = select.SHORT_LIST[labels.kind] if learned is None else learned.methods
+    order = torch.randperm(len(labels), generator=rng(clf.seed, "auto"))
+    held, train = order[: max(1, len(order) // 5)].sort().values, order[max(1, len(order) // 5) :].sort().values
+    train_rows, (held_rows, measured_on) = labels.cover(train)[0], labels.cover(held)
+    jobs = []
+    for candidate in candidates:
+        objective = clf._named(candidate, labels)
+        law, values = clf._bound(objective, x, labels, given)
+        values = {k: (v[train_rows] if k in PER_ROW else v) for k, v in values.items()}
+        jobs.append(
+            Job(
+                objective,
+                clf._config(objective),
+                law,
+                needs=values,
+                rows=train,
+                network=clf.network,
+                hidden=clf.hidden,
+                dropout=clf.dropout,
+                predict=held_rows,
+                name=candidate,
+            )
+        )
+    judge = judged_by(clf, labels, given)
+    for outcome in run_jobs(jobs, Data(x, {"labels": labels}, got.w), clf.workers):
+        if outcome.error is not None or outcome.log_p is None:
+            clf.scores_[outcome.name] = {"error": str(outcome.error)}
+            continue
+        measured = select.criterion(
+            name, outcome.log_p, measured_on, judge.at(held_rows) if isinstance(judge, Law) else judge
+        )
+        clf.scores_[outcome.name] = {
+            "criterion": name,
+            "value": float(measured),
+            "low": measured.low,
+            "high": measured.high,
+            "cpu_seconds": outcome.cpu_seconds,
+        }
+    scores = {c: s["value"] for c, s in clf.scores_.items() if "value" in s}
+    if not scores:
+        raise ParameterError(
+            "every method of the short list failed: " + "; ".join(f"{c}: {s['error']}" for c, s in clf.scores_.items()),
+            "one that trains",
+        )
+    if table is not None and learned is not None and name == table.criterion:
+        scores = learned.scores(scores)
+        for c, score in scores.items():
+            clf.scores_[c] |= {"past": learned.past[c], "score": score}
+    best = max(scores, key=lambda c: (scores[c], -list(scores).index(c)))  # of equals the earlier, naive first
+    clf.choice_ = card(labels.kind, best, name, clf.scores_, table, learned, source)
+    objective = clf._named(best, labels)
+    wanted = givers.required(objective, clf._law(objective, labels))
+    return objective, {k: v for k, v in given.items() if k in wanted}
+
+
+def judged_by(clf: Classifier, labels: Labels, given: Mapping[str, Any]) -> Any:
+    """The law by which candidates are measured: one for all of them."""
+    law = clf.law if clf.law is not None else labels.default_law()
+    if isinstance(law, Law):
+        return law
+    fields = {**law.read(labels), **given}
+    missing = [name for name in law.needs() if name not in fields]
+    return law if missing else law(**{name: fields[name] for name in law.needs()})
+
+
+def estimated(x: Tensor, labels: Labels, given: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Estimators for the needs of the kind that nobody gave; their values are kept in needs_."""
+    defaults: dict[str, Any] = {}
+    if labels.kind == "noisy":
+        defaults = {"transition": estimate.TransitionConfidentJoint(), "noise_rate": estimate.NoiseRate()}
+    elif labels.kind == "pu":
+        defaults = {"prior": estimate.PriorBBE()}
+    # one estimate for all candidates and for the law that judges them, also where the user gave an Estimator
+    return {
+        name: value.estimate(x.flatten(1).numpy(), labels, seed=seed)
+        if isinstance(value, Estimator) and value.need == name
+        else value
+        for name, value in {**defaults, **given}.items()
+    }
