@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sfumato.core.errors import ParameterError
-from sfumato.parts.bounds import check_number
+from sfumato.parts.bounds import check_count, check_number
 
 
 @pytest.mark.parametrize("value", [0, 1, 0.5])
@@ -26,3 +26,10 @@ def test_an_open_side_is_shown_as_infinite() -> None:
     check_number("lam", 1e9, 0)
     with pytest.raises(ParameterError, match=r"\[0, inf\)"):
         check_number("lam", -1, 0)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, True, "3", None])
+def test_a_count_is_a_whole_number_of_at_least_one(value: Any) -> None:
+    check_count("size", 1)
+    with pytest.raises(ParameterError, match=r"^size = .*a whole number of rows, at least 1"):
+        check_count("size", value, "rows")

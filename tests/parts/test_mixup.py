@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sfumato.parts.mixup import larger_share, mixing_share, shuffled, shuffled_within
+from sfumato.parts.mixup import larger_share, mixed_with, mixing_share, shuffled, shuffled_within
 
 
 def draws(alpha: float, count: int = 4000) -> torch.Tensor:
@@ -50,3 +50,14 @@ def test_chosen_rows_are_mixed_with_chosen_ones() -> None:
     assert int(among.sum()) == 200 and int(among.min()) > 20 and int(among.max()) < 80
     for none in (torch.zeros(4, dtype=torch.bool), torch.ones(4, dtype=torch.bool)):
         assert sorted(shuffled_within(none, rng).tolist()) == [0, 1, 2, 3]
+
+
+def test_rows_and_targets_are_mixed_by_the_same_share_with_the_same_partners() -> None:
+    x = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    target = torch.softmax(x, 1)
+    rows, both, partner = mixed_with(x, target, 0.7, torch.Generator().manual_seed(3))
+    rng = torch.Generator().manual_seed(3)
+    m, other = larger_share(0.7, x, rng), shuffled(5, x, rng)
+    assert torch.equal(partner, other) and float(m) >= 0.5
+    assert torch.equal(rows, m * x + (1 - m) * x[other])
+    assert torch.equal(both, m * target + (1 - m) * target[other])

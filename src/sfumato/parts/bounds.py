@@ -28,3 +28,9 @@ def check_number(
         left = "(" if low_open or low == -math.inf else "["
         right = ")" if high_open or high == math.inf else "]"
         raise ParameterError(f"{name} = {value!r}", f"a finite number in {left}{low:g}, {high:g}{right}")
+
+
+def check_count(name: str, value: Any, of: str = "") -> None:
+    """Raise ParameterError unless ``value`` is a whole number (``of`` something) of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ParameterError(f"{name} = {value!r}", f"a whole number{of and ' of ' + of}, at least 1")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .losses import mean
-from .mixup import larger_share, shuffled
+from .mixup import mixed_with
 
 
 def sharpened(p: Tensor, temperature: float) -> Tensor:
@@ -17,9 +17,7 @@ def sharpened(p: Tensor, temperature: float) -> Tensor:
 
 def mixed(x: Tensor, target: Tensor, alpha: float, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """(x, target) of rows m x_a + (1 - m) x_b, m = max(b, 1 - b), b ~ Beta(alpha, alpha); row a has the larger part."""
-    share, other = larger_share(alpha, x, rng), shuffled(len(x), x, rng)
-    both = share * target + (1 - share) * target[other]
-    return share * x + (1 - share) * x[other], both.to(target.dtype)
+    return mixed_with(x, target, alpha, rng)[:2]
 
 
 def squared_gap(p: Tensor, target: Tensor, w: Tensor) -> Tensor:

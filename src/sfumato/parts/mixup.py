@@ -30,6 +30,14 @@ def larger_share(alpha: float, like: Tensor, rng: torch.Generator) -> Tensor:
     return torch.maximum(share, 1 - share)
 
 
+def mixed_with(x: Tensor, target: Tensor, alpha: float, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """(x, target, j): rows m x_i + (1 - m) x_j and targets alike, m = max(b, 1 - b), b ~ Beta(alpha, alpha), and each
+    row's partner j; row i has the larger part."""
+    share, other = larger_share(alpha, x, rng), shuffled(len(x), x, rng)
+    m = share.to(target.dtype)
+    return share * x + (1 - share) * x[other], m * target + (1 - m) * target[other], other
+
+
 def shuffled_within(chosen: Tensor, rng: torch.Generator) -> Tensor:
     """(n,) a permutation that takes the chosen rows (n,) to chosen ones and the others to others."""
     rest = (~chosen).to(torch.uint8)

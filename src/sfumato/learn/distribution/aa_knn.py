@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from sfumato.core.card import method
-from sfumato.core.errors import ParameterError
 from sfumato.labels import Distribution, Hardened
 from sfumato.learn.objective import Objective
+from sfumato.parts.bounds import check_count
 from sfumato.parts.predictors import Neighbours
 
 
@@ -32,8 +32,7 @@ class AAKNN(Objective):
     neighbours: int = 5
 
     def __post_init__(self) -> None:
-        if isinstance(self.neighbours, bool) or not isinstance(self.neighbours, int) or self.neighbours < 1:
-            raise ParameterError(f"neighbours = {self.neighbours!r}", "an integer of at least 1")
+        check_count("neighbours", self.neighbours)
 
     def solve(self, x: Tensor, s: Distribution, w: Tensor | None) -> dict[str, Tensor]:
         weight = x.new_ones(len(x)) if w is None else w

@@ -9,32 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from sfumato.core.card import method
 from sfumato.labels import ClassConditional, Noisy
-from sfumato.labels.heads import Softmax
 from sfumato.learn.objective import Objective
 from sfumato.parts.bounds import check_number
 from sfumato.parts.losses import cross_entropy, mean
 from sfumato.parts.mixmatch import sharpened
 from sfumato.parts.mixup import larger_share, shuffled_within
 from sfumato.parts.schedule import epochs_of, line
-from sfumato.parts.small_loss import class_small_loss_weights, small_loss_weights
+from sfumato.parts.small_loss import class_small_loss_weights
 
-
-@dataclass(frozen=True)
-class WithAuxiliary(Softmax):
-    """z (n, 2K): p = softmax of the first K; the others are an auxiliary head on the same features."""
-
-    name: str = "softmax with an auxiliary head"
-
-    def width(self, k: int) -> int:
-        return 2 * k
-
-    def log_p(self, z: Tensor) -> Tensor:
-        return super().log_p(z[:, : z.shape[1] // 2])
+from .auxiliary import WithAuxiliary
+from .matched import matched, moved, one_hot, sure_of_label
 
 
 @method("promix", paper="xiao2023promix")
@@ -108,22 +96,13 @@ class ProMix(Objective):
         self, z: Tensor, peer: Tensor, s: Noisy, w: Tensor | None, rows: Tensor, bank: Tensor, progress: float
     ) -> tuple[Tensor, Tensor]:
         """((n,) the share of each row that is chosen, (n, K) its label)."""
-        k = z.shape[1] // 2
-        p, q = torch.softmax(z[:, :k], dim=1), torch.softmax(peer[:, :k], dim=1)
-        said = F.one_hot(s.y, k).to(z.dtype)
-        own = torch.where((p * said).sum(1) > self.tau, torch.ones_like(rows), rows).to(z.dtype)
+        z, peer = z[:, : z.shape[1] // 2], peer[:, : z.shape[1] // 2]
+        p, said = torch.softmax(z, dim=1), one_hot(s.y, z)
+        own = sure_of_label(p, said, rows, self.tau)
         if progress < self.guess_at:
             return own, said
-        weight = torch.ones_like(own) if w is None else w
-        sure = torch.minimum(p.amax(1), q.amax(1)) > self.tau
-        free = weight * (1 - own) * (sure & (p.argmax(1) == q.argmax(1)))
-        room = (self.enough * weight.sum() - (weight * own).sum()).clamp_min(0)
-        share = (room / free.sum().clamp_min(torch.finfo(free.dtype).tiny)).clamp_max(1)
-        more = small_loss_weights(-(p.amax(1) + q.amax(1)), share, free) / torch.where(weight > 0, weight, 1.0)
-        guess = F.one_hot((z[:, :k] - self.tilts(bank)[0]).argmax(1), k).to(z.dtype)
-        both = own + more
-        label = torch.where((both > 0)[:, None], own[:, None] * said + more[:, None] * guess, said)
-        return both, label / label.sum(1, keepdim=True)
+        guess = one_hot((z - self.tilts(bank)[0]).argmax(1), z)
+        return matched(p, torch.softmax(peer, dim=1), own, said, guess, w, self.tau, self.enough)
 
     def risk(
         self,
@@ -152,11 +131,9 @@ class ProMix(Objective):
         both = share.to(z.dtype) * label + (1 - share.to(z.dtype)) * label[other]
         blend = forward(share * x + (1 - share) * x[other])
         risk = z.new_zeros(())
-        for half in (slice(0, k), slice(k, 2 * k)):
-            each = cross_entropy(z[:, half] + tilt, label) + grown * (
-                cross_entropy(strong[:, half] + tilt, label) + cross_entropy(blend[:, half] + tilt, both)
-            )
-            risk = risk + mean(each, weight)
+        for own, far, between in zip(*(v.chunk(2, 1) for v in (z, strong, blend)), strict=True):
+            far_fit, between_fit = cross_entropy(far + tilt, label), cross_entropy(between + tilt, both)
+            risk = risk + mean(cross_entropy(own + tilt, label) + grown * (far_fit + between_fit), weight)
         q = sharpened(torch.softmax(z[:, :k].detach() - rest_tilt, dim=1), self.temperature)
         guessed = cross_entropy(z[:, k:] + rest_tilt, q) + grown * cross_entropy(strong[:, k:] + rest_tilt, q)
         lam_u = 0.1 * line(progress, 0.0, 2 * self.ramp) if progress < 2 * self.ramp else 0.0
@@ -177,10 +154,7 @@ class ProMix(Objective):
             return {}
         chosen, _ = self.chosen(z, peer, s, w, rows, bank, progress)
         p, weight = torch.softmax(z[:, : z.shape[1] // 2], dim=1), torch.ones_like(chosen) if w is None else w
-
-        def moved(old: Tensor, share: Tensor) -> Tensor:
-            mass = (share * weight).sum()
-            now = (p * (share * weight)[:, None]).sum(0) / torch.where(mass > 0, mass, 1.0)
-            return torch.where(mass > 0, self.momentum * old + (1 - self.momentum) * now, old)
-
-        return {"bank": torch.stack([moved(bank[0], chosen), moved(bank[1], 1 - chosen)])}
+        shares = (chosen * weight, (1 - chosen) * weight)
+        return {
+            "bank": torch.stack([moved(old, p, share, self.momentum) for old, share in zip(bank, shares, strict=True)])
+        }

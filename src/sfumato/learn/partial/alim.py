@@ -15,7 +15,7 @@ from sfumato.labels.exact import OFF
 from sfumato.parts.bounds import check_number
 from sfumato.parts.candidates import inside, telling
 from sfumato.parts.losses import cross_entropy, mean
-from sfumato.parts.mixup import larger_share, shuffled
+from sfumato.parts.mixup import mixed_with
 from sfumato.parts.projection import parted
 
 from .pico import PiCO
@@ -81,9 +81,8 @@ class ALIM(PiCO):
     ) -> Tensor:
         alone = super().risk(z, teacher_strong, s, w, rows, bank, progress)
         q = self.belief(parted(z)[1], s, rows, bank, progress).to(z.dtype)
-        share, other = larger_share(self.alpha, x, rng), shuffled(len(x), x, rng)
-        between, _ = parted(forward(share * x + (1 - share) * x[other]))
-        fit = cross_entropy(between, share.to(z.dtype) * q + (1 - share.to(z.dtype)) * q[other])
+        between, target, other = mixed_with(x, q, self.alpha, rng)
+        fit = cross_entropy(parted(forward(between))[0], target)
         return alone + self.mixed * mean(fit * telling(s.mask) * telling(s.mask)[other], w)
 
     def renew(

@@ -11,16 +11,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sfumato.core.card import method
-from sfumato.core.errors import ParameterError
-from sfumato.labels import Partial, UniformSets
+from sfumato.labels import Partial
 from sfumato.labels.heads import log_softmax
-from sfumato.learn.objective import Objective
 from sfumato.parts.bounds import check_number
 from sfumato.parts.candidates import inside, softmax_inside, telling
-from sfumato.parts.contrast import contrast, own
+from sfumato.parts.contrast import contrast
 from sfumato.parts.losses import cross_entropy, mean
-from sfumato.parts.projection import Projected, parted
+from sfumato.parts.projection import parted
 from sfumato.parts.queue import pushed
+
+from .queue_contrast import QueueContrast, keys_of
 
 
 def rectified(z: Tensor, mask: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ def rectified(z: Tensor, mask: Tensor) -> Tensor:
 
 @method("dirk", paper="wu2024distilling")
 @dataclass
-class DIRK(Objective):
+class DIRK(QueueContrast):
     r"""Distilling reliable knowledge: cross entropy to the averaged network's rectified confidences, and a contrast
     that weighs positives by how alike their confidences are.
 
@@ -60,44 +60,30 @@ class DIRK(Objective):
     loss 0. Shapes: z, teacher and teacher_strong (n, K + 128); bank queue (m, 128), r and mask (m, K).
     """
 
-    law = UniformSets
     recipe: ClassVar[Mapping[str, Any]] = {"teacher": 0.99}
     weight: float = 1.0
-    temperature: float = 0.07
     alike: float = 0.4
-    size: int = 8192
-    warm: float = 0.05
 
     def __post_init__(self) -> None:
-        check_number("weight", self.weight, 0)
-        check_number("temperature", self.temperature, 0, low_open=True)
+        super().__post_init__()
         check_number("alike", self.alike, 0, low_open=True)
-        check_number("warm", self.warm, 0, 1)
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
-            raise ParameterError(f"size = {self.size!r}", "a whole number of rows, at least 1")
-
-    def head_for(self, law: Any) -> Projected:
-        return Projected()
 
     def stock(self, k: int) -> dict[str, Tensor]:
         return {"queue": torch.zeros(0, 0), "r": torch.zeros(0, k), "mask": torch.zeros(0, k, dtype=torch.bool)}
 
     def apart(
-        self, h: Tensor, keys: Tensor, r: Tensor, mask: Tensor, bank: dict[str, Tensor], progress: float
+        self, h: Tensor, views: Tensor, r: Tensor, mask: Tensor, bank: dict[str, Tensor], progress: float
     ) -> Tensor:
         """(n,) the contrast of each row."""
-        queue, n = bank["queue"].to(h.dtype), len(h)
-        every = torch.cat([h, keys, queue]) if len(queue) else torch.cat([h, keys])
-        own_key, itself = own(n, len(every), n, h.device), own(n, len(every), 0, h.device)
+        keys = keys_of(h, views, bank["queue"])
         if progress < self.warm:
-            batch = torch.arange(len(every), device=h.device)[None, :] < 2 * n
-            return contrast(h, every, own_key.to(h.dtype), self.temperature, batch & ~own_key)
+            return self.against_queue(h, keys)
         conf, sets = torch.cat([r, r, bank["r"].to(h.dtype)]), torch.cat([mask, mask, bank["mask"]])
         common = (mask.to(h.dtype) @ sets.to(h.dtype).T) > 0
-        positive = common & (r.argmax(1)[:, None] == conf.argmax(1)[None, :]) & ~itself
+        positive = common & (r.argmax(1)[:, None] == conf.argmax(1)[None, :]) & ~keys.itself
         cosine = F.normalize(r, dim=1) @ F.normalize(conf, dim=1).T / self.alike
         share = torch.softmax(inside(cosine, positive), dim=1) * positive  # its own key is always a positive
-        return contrast(h, every, share, self.temperature, itself)
+        return contrast(h, keys.every, share, self.temperature, keys.itself)
 
     def risk(
         self,

@@ -11,20 +11,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sfumato.core.card import method
-from sfumato.core.errors import ParameterError
-from sfumato.labels import Partial, UniformSets
-from sfumato.learn.objective import Objective
+from sfumato.labels import Partial
 from sfumato.parts.bounds import check_number
 from sfumato.parts.candidates import inside, shares, telling
-from sfumato.parts.contrast import contrast, even, own
+from sfumato.parts.contrast import contrast, even
 from sfumato.parts.losses import cross_entropy, mean
-from sfumato.parts.projection import Projected, parted
+from sfumato.parts.projection import parted
 from sfumato.parts.queue import moved_prototypes, pushed
+
+from .queue_contrast import QueueContrast, keys_of
 
 
 @method("pico", paper="wang2022pico")
 @dataclass
-class PiCO(Objective):
+class PiCO(QueueContrast):
     r"""PiCO: cross entropy to beliefs that move towards the candidate of the nearest prototype, and supervised contrast
     with rows of the same pseudo-label.
 
@@ -45,26 +45,15 @@ class PiCO(Objective):
     (m, 128), label (m,), prototypes (K, 128).
     """
 
-    law = UniformSets
     recipe: ClassVar[Mapping[str, Any]] = {"teacher": 0.999}
-    weight: float = 0.5
-    temperature: float = 0.07
     momentum: float = 0.99
     slow: float = 0.95
     fast: float = 0.8
-    size: int = 8192
-    warm: float = 0.05
 
     def __post_init__(self) -> None:
-        check_number("weight", self.weight, 0)
-        check_number("temperature", self.temperature, 0, low_open=True)
-        for name in ("momentum", "slow", "fast", "warm"):
+        super().__post_init__()
+        for name in ("momentum", "slow", "fast"):
             check_number(name, getattr(self, name), 0, 1)
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
-            raise ParameterError(f"size = {self.size!r}", "a whole number of rows, at least 1")
-
-    def head_for(self, law: Any) -> Projected:
-        return Projected()
 
     def start(self, s: Partial) -> dict[str, Tensor]:
         return {"belief": shares(s.mask, torch.get_default_dtype())}
@@ -91,16 +80,23 @@ class PiCO(Objective):
         phi = self.slow + (self.fast - self.slow) * progress
         return phi * q + (1 - phi) * chosen.to(q.dtype)
 
-    def apart(self, h: Tensor, keys: Tensor, label: Tensor, bank: dict[str, Tensor], progress: float) -> Tensor:
+    def apart(self, h: Tensor, views: Tensor, label: Tensor, bank: dict[str, Tensor], progress: float) -> Tensor:
         """(n,) the contrast of each row."""
-        queue, n = bank["queue"].to(h.dtype), len(h)
-        every = torch.cat([h, keys, queue]) if len(queue) else torch.cat([h, keys])
-        own_key, itself = own(n, len(every), n, h.device), own(n, len(every), 0, h.device)
+        keys = keys_of(h, views, bank["queue"])
         if progress < self.warm:
-            batch = torch.arange(len(every), device=h.device)[None, :] < 2 * n
-            return contrast(h, every, own_key.to(h.dtype), self.temperature, batch & ~own_key)
+            return self.against_queue(h, keys)
         same = label[:, None] == torch.cat([label, label, bank["label"]])[None, :]
-        return contrast(h, every, even(same & ~itself, h.dtype), self.temperature, itself)
+        return contrast(h, keys.every, even(same & ~keys.itself, h.dtype), self.temperature, keys.itself)
+
+    def moved(
+        self, h: Tensor, views: Tensor, label: Tensor, s: Partial, bank: dict[str, Tensor], sure: Tensor
+    ) -> dict[str, Tensor]:
+        """The queue with this batch, and prototypes moved towards the rows that are sure."""
+        return {
+            "queue": pushed(bank["queue"], views, self.size),
+            "label": pushed(bank["label"], label, self.size),
+            "prototypes": moved_prototypes(bank["prototypes"], h[sure], label[sure], s.k, self.momentum),
+        }
 
     def risk(
         self,
@@ -112,9 +108,9 @@ class PiCO(Objective):
         bank: dict[str, Tensor],
         progress: float,
     ) -> Tensor:
-        (z, h), keys = parted(z), parted(teacher_strong)[1]
+        (z, h), views = parted(z), parted(teacher_strong)[1]
         fit = cross_entropy(z, self.belief(h, s, rows, bank, progress).to(z.dtype))
-        apart = self.apart(h, keys, inside(z, s.mask).argmax(1), bank, progress)
+        apart = self.apart(h, views, inside(z, s.mask).argmax(1), bank, progress)
         return mean((fit + self.weight * apart) * telling(s.mask), w)
 
     def renew(
@@ -126,13 +122,9 @@ class PiCO(Objective):
         bank: dict[str, Tensor],
         progress: float,
     ) -> dict[str, Any]:
-        (z, h), keys = parted(z), parted(teacher_strong)[1]
+        (z, h), views = parted(z), parted(teacher_strong)[1]
         label = inside(z, s.mask).argmax(1)
         return {
             "rows": {"belief": self.belief(h, s, rows, bank, progress)},
-            "bank": {
-                "queue": pushed(bank["queue"], keys, self.size),
-                "label": pushed(bank["label"], label, self.size),
-                "prototypes": moved_prototypes(bank["prototypes"], h, label, s.k, self.momentum),
-            },
+            "bank": self.moved(h, views, label, s, bank, torch.ones_like(label, dtype=torch.bool)),
         }

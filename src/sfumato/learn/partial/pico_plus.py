@@ -10,17 +10,18 @@ import torch
 from torch import Tensor
 
 from sfumato.core.card import method
-from sfumato.core.errors import ParameterError
 from sfumato.labels import Partial
-from sfumato.parts.bounds import check_number
+from sfumato.parts.bounds import check_count, check_number
 from sfumato.parts.candidates import inside, telling
-from sfumato.parts.contrast import contrast, even, own
+from sfumato.parts.contrast import contrast, even
 from sfumato.parts.losses import cross_entropy, mean
-from sfumato.parts.mixup import larger_share, shuffled
+from sfumato.parts.mixup import mixed_with
 from sfumato.parts.projection import parted
-from sfumato.parts.queue import moved_prototypes, pushed
+from sfumato.parts.queue import pushed
 
 from .pico import PiCO
+from .queue_contrast import keys_of
+from .reliable import likeliest, nearest, trusted
 
 
 @method(
@@ -69,8 +70,7 @@ class PiCOPlus(PiCO):
         for name in ("doubt", "fit"):
             check_number(name, getattr(self, name), 0)
         check_number("near_from", self.near_from, 0, 1)
-        if isinstance(self.neighbours, bool) or not isinstance(self.neighbours, int) or self.neighbours < 1:
-            raise ParameterError(f"neighbours = {self.neighbours!r}", "a whole number, at least 1")
+        check_count("neighbours", self.neighbours)
 
     def start(self, s: Partial) -> dict[str, Tensor]:
         reliable = torch.ones(len(s), dtype=torch.bool, device=s.mask.device)
@@ -79,27 +79,15 @@ class PiCOPlus(PiCO):
     def stock(self) -> dict[str, Tensor]:
         return {**super().stock(), "reliable": torch.zeros(0, dtype=torch.bool)}
 
-    @staticmethod
-    def pseudo(z: Tensor, s: Partial, reliable: Tensor) -> Tensor:
-        """(n,) the likeliest class, in the set of a reliable row."""
-        return torch.where(reliable, inside(z, s.mask).argmax(1), z.argmax(1))
-
     def drawn_near(
-        self, h: Tensor, keys: Tensor, label: Tensor, reliable: Tensor, bank: dict[str, Tensor], progress: float
+        self, h: Tensor, views: Tensor, label: Tensor, reliable: Tensor, bank: dict[str, Tensor], progress: float
     ) -> Tensor:
         """(n,) the contrast that trusts reliable rows and keys alone."""
-        queue, n = bank["queue"].to(h.dtype), len(h)
-        every = torch.cat([h, keys, queue]) if len(queue) else torch.cat([h, keys])
-        itself = own(n, len(every), 0, h.device)
+        keys = keys_of(h, views, bank["queue"])
         same = label[:, None] == torch.cat([label, label, bank["label"]])[None, :]
         sure = torch.cat([reliable, reliable, bank["reliable"]])
-        positive = same & sure[None, :] & reliable[:, None]
-        if progress >= self.near_from:
-            nearest = (h @ every.T).detach().topk(min(self.neighbours, len(every)), dim=1).indices
-            near = torch.zeros_like(positive).scatter(1, nearest, True)
-            positive = torch.where(reliable[:, None], positive, near)
-        positive = (positive | own(n, len(every), n, h.device)) & ~itself
-        return contrast(h, every, even(positive, h.dtype), self.temperature, itself)
+        positive = trusted(h, keys, same, reliable, sure, self.neighbours if progress >= self.near_from else 0)
+        return contrast(h, keys.every, even(positive, h.dtype), self.temperature, keys.itself)
 
     def risk(  # type: ignore[override]
         self,
@@ -116,21 +104,19 @@ class PiCOPlus(PiCO):
     ) -> Tensor:
         if progress < self.warm or not len(bank["prototypes"]):
             return super().risk(z, teacher_strong, s, w, rows, bank, progress)
-        (logits, h), keys, reliable = parted(z), parted(teacher_strong)[1], rows["reliable"]
-        tells, label = telling(s.mask), self.pseudo(logits, s, reliable)
+        (logits, h), views, reliable = parted(z), parted(teacher_strong)[1], rows["reliable"]
+        tells, label = telling(s.mask), likeliest(logits, s, reliable)
         sure = reliable.to(logits.dtype) * (1.0 if w is None else w)
         other = (~reliable).to(logits.dtype) * (1.0 if w is None else w)
         q = self.belief(h, s, rows, bank, progress).to(logits.dtype)
         g = torch.softmax(h.detach() @ bank["prototypes"].to(h.dtype).T / self.guess, dim=1)
         target = torch.where(reliable[:, None], q, g)
         losses = cross_entropy(logits, target) * tells
-        share, pair = larger_share(self.alpha, x, rng), shuffled(len(x), x, rng)
-        mixed, _ = parted(forward(share * x + (1 - share) * x[pair]))
-        m = share.to(logits.dtype)
-        mix = cross_entropy(mixed, m * target + (1 - m) * target[pair]) * tells * tells[pair]
+        between, both, pair = mixed_with(x, target, self.alpha, rng)
+        mix = cross_entropy(parted(forward(between))[0], both) * tells * tells[pair]
         weight = self.doubt + (self.weight - self.doubt) * reliable.to(h.dtype)
-        apart = weight * self.drawn_near(h, keys, label, reliable, bank, progress)
-        apart = (apart + self.doubt * self.apart(h, keys, label, bank, progress)) * tells
+        apart = weight * self.drawn_near(h, views, label, reliable, bank, progress)
+        apart = (apart + self.doubt * self.apart(h, views, label, bank, progress)) * tells
         return mean(mix + apart, w) + self.fit * mean(losses, sure) + self.doubt * mean(losses, other)
 
     def renew(
@@ -142,24 +128,20 @@ class PiCOPlus(PiCO):
         bank: dict[str, Tensor],
         progress: float,
     ) -> dict[str, Any]:
-        (logits, h), keys, reliable = parted(z), parted(teacher_strong)[1], rows["reliable"]
-        label, distance = self.pseudo(logits, s, reliable), rows["distance"]
+        (logits, h), views, reliable = parted(z), parted(teacher_strong)[1], rows["reliable"]
+        label, distance = likeliest(logits, s, reliable), rows["distance"]
         if len(bank["prototypes"]):
             likely = inside(logits, s.mask).argmax(1)
             distance = -(h * bank["prototypes"].to(h.dtype)[likely]).sum(1)
         return {
             "rows": {"belief": self.belief(h, s, rows, bank, progress), "distance": distance},
             "bank": {
-                "queue": pushed(bank["queue"], keys, self.size),
-                "label": pushed(bank["label"], label, self.size),
+                **self.moved(h, views, label, s, bank, reliable),
                 "reliable": pushed(bank["reliable"], reliable, self.size),
-                "prototypes": moved_prototypes(bank["prototypes"], h[reliable], label[reliable], s.k, self.momentum),
             },
         }
 
     def epoch(self, rows: dict[str, Tensor], progress: float) -> dict[str, dict[str, Tensor]]:
         if progress < self.warm:
             return {}
-        distance = rows["distance"]
-        kept = max(1, int(len(distance) * (1 - self.noise)))
-        return {"rows": {"reliable": distance <= distance.sort().values[kept - 1]}}
+        return {"rows": {"reliable": nearest(rows["distance"], 1 - self.noise)}}

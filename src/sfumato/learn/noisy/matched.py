@@ -1,0 +1,46 @@
+"""Rows that count as clean: those of small loss and those of a sure label, and guesses on which two networks agree."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sfumato.parts.small_loss import small_loss_weights
+
+
+def sure_of_label(p: Tensor, said: Tensor, kept: Tensor, tau: float) -> Tensor:
+    """(n,) the share of each row that is kept, all of it where p (n, K) gives the label ``said`` more than tau."""
+    return torch.where((p * said).sum(1) > tau, torch.ones_like(kept), kept).to(p.dtype)
+
+
+def matched(
+    p: Tensor, peer: Tensor, own: Tensor, said: Tensor, guess: Tensor, w: Tensor | None, tau: float, enough: float
+) -> tuple[Tensor, Tensor]:
+    """((n,) the share of each row that is chosen, (n, K) its label): what is chosen already and, up to ``enough`` of
+    the weight, surest first, rows of which p and ``peer`` (n, K) are both sure (> tau) of the same class, labelled by
+    ``guess`` (n, K).
+
+    Args: own (n,) in [0, 1] the share chosen already; said (n, K) its label; w (n,) or None for ones.
+    """
+    weight = torch.ones_like(own) if w is None else w
+    sure = torch.minimum(p.amax(1), peer.amax(1)) > tau
+    free = weight * (1 - own) * (sure & (p.argmax(1) == peer.argmax(1)))
+    room = (enough * weight.sum() - (weight * own).sum()).clamp_min(0)
+    share = (room / free.sum().clamp_min(torch.finfo(free.dtype).tiny)).clamp_max(1)
+    more = small_loss_weights(-(p.amax(1) + peer.amax(1)), share, free) / torch.where(weight > 0, weight, 1.0)
+    both = own + more
+    label = torch.where((both > 0)[:, None], own[:, None] * said + more[:, None] * guess, said)
+    return both, label / label.sum(1, keepdim=True)
+
+
+def moved(old: Tensor, p: Tensor, weight: Tensor, momentum: float) -> Tensor:
+    """(K,) the running mean of p (n, K) over rows of ``weight`` (n,); it stands where nothing has weight."""
+    mass = weight.sum()
+    now = (p * weight[:, None]).sum(0) / torch.where(mass > 0, mass, 1.0)
+    return torch.where(mass > 0, momentum * old + (1 - momentum) * now, old)
+
+
+def one_hot(y: Tensor, like: Tensor) -> Tensor:
+    """(n, K) the classes y (n,) as rows of the dtype and width of ``like`` (n, K)."""
+    return F.one_hot(y, like.shape[1]).to(like.dtype)
