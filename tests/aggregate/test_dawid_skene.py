@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from sfumato.aggregate import DawidSkene, MajorityVote, SourcesWarning
+from sfumato.aggregate import (
+    ClusteredDS,
+    DawidSkene,
+    FastDawidSkene,
+    Ibcc,
+    MajorityVote,
+    MultiCoin,
+    OneCoin,
+    SourcesWarning,
+)
+from sfumato.aggregate.em import log_shares
 from sfumato.aggregate.kernel import Kernel
 from sfumato.core.errors import LabelError, ParameterError, ShapeError
 from sfumato.labels import Votes
@@ -35,9 +45,8 @@ def dense(said, k, rounds, gold=None):
     known = np.full(len(said), -1) if gold is None else gold
     p[known >= 0] = np.eye(k)[known[known >= 0]]
     for _ in range(rounds):
-        theta = np.einsum("ik,ijl->jkl", p, one)
-        total = theta.sum(2, keepdims=True)
-        theta = np.maximum(np.where(total > 0, theta / np.where(total > 0, total, 1), 1 / k), 1e-10)
+        theta = np.maximum(np.einsum("ik,ijl->jkl", p, one), 1e-10)
+        theta /= theta.sum(2, keepdims=True)
         prior = np.maximum(p.mean(0), 1e-10)
         log = np.log(prior) + np.einsum("ijl,jkl->ik", one, np.log(theta))
         joint = np.exp(log)
@@ -137,9 +146,27 @@ def test_gold_of_every_item_gives_the_empirical_confusion():
     for j in range(7):
         for t in range(3):
             seen = said[(y == t) & (said[:, j] >= 0), j]
-            np.testing.assert_allclose(
-                found.confusion[j, t], np.maximum(np.bincount(seen, minlength=3) / len(seen), 1e-10)
-            )
+            np.testing.assert_allclose(found.confusion[j, t], np.bincount(seen, minlength=3) / len(seen), atol=1e-10)
+
+
+def test_of_a_class_that_a_source_never_met_it_is_level_over_what_it_says():
+    """The likelihood says nothing there (0/0); what a source never says is not expected of it."""
+    table = log_shares(np.array([[[3.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]], np.zeros((3, 3))]))
+    np.testing.assert_allclose(np.exp(table[0]), [[0.75, 0.5, 0.5], [0.25, 0.5, 0.5], [0, 0, 0]], atol=1e-10)
+    np.testing.assert_allclose(np.exp(table[1]), 1 / 3, atol=1e-12)
+
+
+@pytest.mark.parametrize("model", [DawidSkene, Ibcc, OneCoin, MultiCoin, FastDawidSkene, ClusteredDS])
+def test_items_of_which_nothing_is_told_tell_nothing(model):
+    """They once held the class prior back on its way: those that are added change no belief about the others."""
+    said, _ = crowd(n=40)
+    padded = np.concatenate([said, np.full((400, 7), -1)])
+    a, b = (model(iterations=3, tolerance=0).fit(Votes.from_matrix(v, k=3, absent=True)) for v in (said, padded))
+    np.testing.assert_allclose(b.posterior[:40], a.posterior, atol=1e-12)
+    np.testing.assert_allclose(b.history, a.history, rtol=1e-12)
+    known = np.r_[np.full(40, -1), np.zeros(400, int)]
+    gold = model(iterations=3, tolerance=0).fit(Votes.from_matrix(padded, k=3, absent=True, gold=known))
+    assert gold.prior[0] > 0.9 > a.prior[0]  # a known truth does tell
 
 
 def test_a_thousand_votes_on_an_item_and_none_on_another():

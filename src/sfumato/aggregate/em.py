@@ -83,7 +83,7 @@ class EM(Aggregator):
             raise ParameterError(
                 f"iterations={self.iterations}, tolerance={self.tolerance}", "at least 1, and not negative"
             )
-        counts, totals = kernel.counts(posterior), posterior.sum(0)
+        counts, totals = kernel.counts(posterior), kernel.totals(posterior)
         history: list[float] = []
         converged = False
         while len(history) < self.iterations and not converged:
@@ -100,7 +100,10 @@ class EM(Aggregator):
 
 
 def log_shares(counts: Floats) -> Floats:
-    """(sources, M, K) log P(said | source, true) from counts of that shape; nothing met leaves the source level."""
-    total = counts.sum(1, keepdims=True)
-    share = np.where(total > 0, counts / np.where(total > 0, total, 1), 1 / counts.shape[1])
-    return np.log(np.maximum(share, FLOOR))
+    """(sources, M, K) log P(said | source, true) from counts of that shape. Statements that a source used at all count
+    ``FLOOR`` more at least, so that a class it never met, of which the likelihood says nothing, leaves it level over
+    them; a source without any is level over all.
+    """
+    used = counts.sum(2, keepdims=True) > 0
+    held = np.where(used | ~used.any(1, keepdims=True), np.maximum(counts, FLOOR), 0)
+    return np.asarray(np.log(np.maximum(held / held.sum(1, keepdims=True), FLOOR**2)))

@@ -39,7 +39,7 @@ class FastDawidSkene(DawidSkene):
         if self.switch is not None:
             if not self.switch >= 0:
                 raise ParameterError(f"switch={self.switch}", "at least 0, or None")
-            counts, totals = kernel.counts(posterior), posterior.sum(0)
+            counts, totals = kernel.counts(posterior), kernel.totals(posterior)
             for _ in range(self.iterations):
                 before = totals
                 table, log_prior = self.m_step(counts, totals, kernel)

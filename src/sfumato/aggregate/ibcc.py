@@ -64,7 +64,7 @@ class Ibcc(EM):
 
     def facts(self, found: Run, kernel: Kernel) -> dict[str, Any]:
         mean = normalised((found.counts + self._imagined(kernel)).transpose(0, 2, 1))
-        return {"confusion": mean, "prior": normalised(found.posterior.sum(0) + self.classes)}
+        return {"confusion": mean, "prior": normalised(kernel.totals(found.posterior) + self.classes)}
 
     def _imagined(self, kernel: Kernel) -> Floats:
         return np.where(kernel.right(), self.diagonal, self.elsewhere)

@@ -57,6 +57,8 @@ class Kernel:
         self.weight: Floats | None = weight
         self.mass = float(len(self.column) if weight is None else weight.sum())
         self._ones = np.ones(min(len(self.column), 2 * BLOCK)) if weight is None else None
+        known = np.diff(offsets) > 0
+        self.told = known if self.gold is None else known | (self.gold >= 0)
 
     def only_classes(self, method: str) -> None:
         """Refuse statements that are sets of classes."""
@@ -106,6 +108,10 @@ class Kernel:
             found += part.T @ np.ascontiguousarray(beliefs[items])
         return found.reshape(self.sources, self.statements, beliefs.shape[1])
 
+    def totals(self, beliefs: Floats) -> Floats:
+        """(latent,) mass of each class over the items of which something was told: the others tell nothing of it."""
+        return np.asarray(self.told.astype(float) @ beliefs)
+
     def heard(self) -> Floats:
         """(n, K) votes per class."""
         return self.scores(self.shares())
@@ -133,20 +139,21 @@ class Kernel:
             if self.gold is not None:
                 known = np.flatnonzero(self.gold[items] >= 0)
                 scores[known] = np.where(owner == self.gold[items][known][:, None], scores[known], -np.inf)
+            told = self.told[items].astype(float)
             level = scores.max(1, keepdims=True)
             belief = np.exp(scores - level)
             total = belief.sum(1, keepdims=True)
             belief /= total
             settled = settle(belief)
             if settled is belief:
-                likelihood += float((level + np.log(total)).sum())
+                likelihood += float(told @ (level + np.log(total))[:, 0])
             else:
-                held = settled > 0
+                held = (settled > 0) & self.told[items][:, None]
                 likelihood += float((settled[held] * (scores[held] - np.log(settled[held]))).sum())
                 belief = settled
             posterior[items] = belief
             counts += part.T @ belief
-            totals += belief.sum(0)
+            totals += told @ belief
         return counts.reshape(self.sources, self.statements, latent), totals, likelihood
 
     def clamp(self, beliefs: Floats) -> Floats:

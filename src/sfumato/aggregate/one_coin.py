@@ -19,8 +19,8 @@ def spread(accuracy: Floats, kernel: Kernel) -> Floats:
     """
     right = kernel.right()
     many = right.sum(0)
-    inside = np.maximum(accuracy, FLOOR) / np.maximum(many, 1)
-    outside = np.maximum(1 - accuracy, FLOOR) / np.maximum(len(right) - many, 1)
+    inside = np.maximum(accuracy / np.maximum(many, 1), FLOOR)
+    outside = np.maximum((1 - accuracy) / np.maximum(len(right) - many, 1), FLOOR)
     inside, outside = (np.broadcast_to(p, (kernel.sources, kernel.k))[:, None, :] for p in (inside, outside))
     return np.log(np.where(right, inside, outside))
 
