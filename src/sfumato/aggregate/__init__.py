@@ -5,6 +5,7 @@ from sfumato.aggregate.auto import Auto, Chosen, Tried
 from sfumato.aggregate.bwa import Bwa
 from sfumato.aggregate.catd import Catd
 from sfumato.aggregate.clustered_ds import ClusteredDS
+from sfumato.aggregate.combine import COMBINERS, combine
 from sfumato.aggregate.crh import Crh
 from sfumato.aggregate.crowdlab import CrowdLab
 from sfumato.aggregate.data_programming import DataProgramming
@@ -26,12 +27,15 @@ from sfumato.aggregate.naive_bayes import NaiveBayes
 from sfumato.aggregate.nplm import Nplm
 from sfumato.aggregate.one_coin import OneCoin
 from sfumato.aggregate.result import Aggregated, SourcesWarning
+from sfumato.aggregate.soft_labels import SoftLabels
+from sfumato.aggregate.softmax_vote import SoftmaxVote
 from sfumato.aggregate.spectral_ds import SpectralDS
 from sfumato.aggregate.wawa import Wawa
 from sfumato.aggregate.weighted_ds import WeightedDS
 from sfumato.aggregate.zero_based_skill import ZeroBasedSkill
 
 __all__ = [
+    "COMBINERS",
     "Aggregated",
     "Auto",
     "Bwa",
@@ -58,11 +62,14 @@ __all__ = [
     "NaiveBayes",
     "Nplm",
     "OneCoin",
+    "SoftLabels",
+    "SoftmaxVote",
     "SourcesWarning",
     "SpectralDS",
     "Tried",
     "Wawa",
     "WeightedDS",
     "ZeroBasedSkill",
+    "combine",
     "krippendorff_alpha",
 ]

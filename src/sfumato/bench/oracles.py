@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sfumato.score.soft_labels import soft_calibration_error
+
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 BINS = 15
@@ -45,10 +47,7 @@ def brier(p: Floats, y: Codes) -> float:
 
 def calibration_error(p: Floats, y: Codes) -> float:
     """Expected calibration error: sum over 15 equal bins of the largest p of their share x |accuracy - mean p|."""
-    top, hit = p.max(1), (p.argmax(1) == y).astype(np.float64)
-    at = np.minimum((top * BINS).astype(int), BINS - 1)
-    gap = np.bincount(at, hit, BINS) - np.bincount(at, top, BINS)
-    return float(np.abs(gap).sum() / len(y))
+    return soft_calibration_error(np.eye(p.shape[1])[y], p, BINS)
 
 
 _OF_P: dict[str, Callable[[Floats, Codes], float]] = {

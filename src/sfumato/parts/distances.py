@@ -41,6 +41,21 @@ def kullback_leibler(d: Floats, p: Floats) -> Floats:
     return np.asarray((d * log).sum(1))
 
 
+def entropy(p: Floats) -> Floats:
+    """(n,) -sum_k p_k log p_k in nats; 0 log 0 = 0."""
+    return np.asarray(-(p * np.log(np.where(p > 0, p, 1))).sum(1))
+
+
+def cross_entropy(d: Floats, p: Floats) -> Floats:
+    """(n,) -sum_k d_k log p_k; p_k is at least 1e-12."""
+    return np.asarray(-(d * np.log(np.maximum(p, FLOOR))).sum(1))
+
+
+def jensen_shannon(d: Floats, p: Floats) -> Floats:
+    """(n,) H((d + p) / 2) - (H(d) + H(p)) / 2, in [0, log 2]."""
+    return np.asarray(np.maximum(entropy((d + p) / 2) - (entropy(d) + entropy(p)) / 2, 0))
+
+
 def euclidean(d: Floats, p: Floats) -> Floats:
     """(n,) sqrt(sum_k (d_k - p_k)^2)."""
     return np.asarray(np.sqrt(((d - p) ** 2).sum(1)))
@@ -91,10 +106,16 @@ def measures(truth: Any, predicted: Any) -> dict[str, float]:
 
     Args: truth, predicted (n, K) distributions. Errors: other shapes, negative numbers, rows that do not sum to one.
     """
+    d, p = as_distributions(truth, predicted)
+    return {name: float(measure(d, p).mean()) for name, (measure, _) in MEASURES.items()}
+
+
+def as_distributions(truth: Any, predicted: Any) -> tuple[Floats, Floats]:
+    """Both as float64 (n, K), checked: one shape, shares >= 0, rows that sum to one up to 1e-3."""
     d, p = (np.asarray(table, np.float64) for table in (truth, predicted))
     if d.ndim != 2 or d.shape != p.shape or len(d) == 0:
         raise ShapeError(f"distributions of shape {d.shape} and {p.shape}", "one (n, K) shape")
     for name, table in (("true", d), ("predicted", p)):
         if not ((table >= 0).all() and (np.abs(table.sum(1) - 1) < 1e-3).all()):
             raise ParameterError(f"{name} rows that are no distributions", "shares >= 0 that sum to one")
-    return {name: float(measure(d, p).mean()) for name, (measure, _) in MEASURES.items()}
+    return d, p

@@ -1,6 +1,7 @@
 """Floor 3: a model's output -> one number per sample; HIGHER = LOOK HERE FIRST."""
 
 from sfumato.score.aum import AUM, margins, threshold_samples
+from sfumato.score.bayesian_risk import BayesianRisk, bayesian_risk
 from sfumato.score.confidence_weighted_entropy import ConfidenceWeightedEntropy
 from sfumato.score.confident_learning import ConfidentLearning
 from sfumato.score.corrections import Corrections, suggest_labels
@@ -24,12 +25,22 @@ from sfumato.score.quality import label_quality
 from sfumato.score.segmentation_quality import PictureScores, SegmentationQuality, segmentation_quality
 from sfumato.score.self_confidence import SelfConfidence
 from sfumato.score.simifeat import SimiFeat
+from sfumato.score.soft_labels import (
+    SoftLabelDivergence,
+    entropy_correlation,
+    inclusive_f1,
+    jensen_shannon,
+    soft_calibration_error,
+    soft_cross_entropy,
+    soft_label_measures,
+)
 from sfumato.score.target_quality import TargetQuality, target_quality
 from sfumato.score.token_quality import SentenceScores, TokenQuality, find_token_issues, token_quality
 
 __all__ = [
     "AUM",
     "FILTERS",
+    "BayesianRisk",
     "ConfidenceWeightedEntropy",
     "ConfidentLearning",
     "Corrections",
@@ -55,16 +66,24 @@ __all__ = [
     "SelfConfidence",
     "SentenceScores",
     "SimiFeat",
+    "SoftLabelDivergence",
     "TargetQuality",
     "TokenQuality",
+    "bayesian_risk",
+    "entropy_correlation",
     "find_label_issues",
     "find_multilabel_issues",
     "find_token_issues",
+    "inclusive_f1",
+    "jensen_shannon",
     "label_quality",
     "margins",
     "multilabel_quality",
     "ordinal_quality",
     "segmentation_quality",
+    "soft_calibration_error",
+    "soft_cross_entropy",
+    "soft_label_measures",
     "suggest_labels",
     "target_quality",
     "threshold_samples",
