@@ -85,6 +85,6 @@ def test_after_an_epoch_features_are_those_of_one_clean_pass_over_all_rows() -> 
 def test_a_clean_pass_in_several_chunks_is_whole() -> None:
     run, _, X = watched(9)
     net: Any = run.nets[0].eval()
-    z, features = run._outputs(0, chunk=4)
+    z, features = run.outputs(0, chunk=4)
     torch.testing.assert_close(features, net.body(X), rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(z, net(X), rtol=1e-6, atol=1e-6)

@@ -21,7 +21,7 @@ from sfumato.core.errors import FileError, InputError, NeedError, ParameterError
 from sfumato.core.streams import numpy_rng, rng
 from sfumato.data.encoder import TableEncoder
 from sfumato.labels import PU, Labels, Law
-from sfumato.train.loop import PER_ROW
+from sfumato.train.assembly import PER_ROW
 
 from . import laws, sets
 from .spec import DatasetEntry

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from sfumato.core.words import SIDE
 from sfumato.labels import Labels, Law
 from sfumato.learn.objective import Objective
+from sfumato.train.assembly import PER_ROW
 from sfumato.train.config import Config
-from sfumato.train.loop import PER_ROW, Run
+from sfumato.train.loop import Run
 from sfumato.train.needs import build_law, supply
 
 from .world import World, truths

@@ -17,7 +17,7 @@ from sfumato.labels import Labels, Law
 from sfumato.learn.objective import Objective
 from sfumato.meta import describe
 from sfumato.train import needs as givers
-from sfumato.train.loop import PER_ROW
+from sfumato.train.assembly import PER_ROW
 from sfumato.train.pool import Data, Job, run_jobs
 
 from .door import Admitted

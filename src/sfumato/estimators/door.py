@@ -15,7 +15,7 @@ from sfumato.core.errors import ParameterError, RefusedError, ShapeError
 from sfumato.core.roles import Estimator
 from sfumato.labels import ByRow, Labels, Noisy
 from sfumato.learn.objective import Objective
-from sfumato.train.loop import PER_ROW
+from sfumato.train.assembly import PER_ROW
 
 from .settings import Settings
 

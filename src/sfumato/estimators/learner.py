@@ -22,7 +22,8 @@ from sfumato.labels import Labels, Law
 from sfumato.learn.objective import Objective
 from sfumato.train import learned
 from sfumato.train import needs as givers
-from sfumato.train.loop import PER_ROW, Run
+from sfumato.train.assembly import PER_ROW
+from sfumato.train.loop import Run
 from sfumato.train.networks import build
 from sfumato.train.progress import Bar
 from sfumato.train.store import Store

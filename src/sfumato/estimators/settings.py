@@ -14,8 +14,9 @@ from sfumato import catalogue
 from sfumato.core.errors import ParameterError
 from sfumato.labels import Labels
 from sfumato.learn.objective import Objective
+from sfumato.train.assembly import DTYPES
 from sfumato.train.config import Config
-from sfumato.train.loop import DTYPES, Run
+from sfumato.train.loop import Run
 
 
 class Settings(BaseEstimator):

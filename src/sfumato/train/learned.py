@@ -15,12 +15,12 @@ from sfumato.core.words import words
 from sfumato.labels import Law
 
 if TYPE_CHECKING:
-    from .loop import Run
+    from .assembly import Assembly
 
 PER_STEP = ("z", "features", "x", "k", "n", "progress", "epochs")
 
 
-def made(run: Run, member: int) -> nn.ModuleDict:
+def made(run: Assembly, member: int) -> nn.ModuleDict:
     """The modules that the hook ``learns`` brings, each checked to name only what is known wherever it is asked."""
     modules: dict[str, nn.Module] = {}
     if "learns" in run.hooks:
@@ -39,12 +39,12 @@ def made(run: Run, member: int) -> nn.ModuleDict:
     return nn.ModuleDict(modules).to(run.device, run.dtype)
 
 
-def named(run: Run) -> set[str]:
+def named(run: Assembly) -> set[str]:
     """The words that learned needs name; none where they are known without a look at rows, and the law with them."""
     return {word for module in run.learned[0].values() for word in words(module.forward)}
 
 
-def settled(run: Run, member: int) -> list[tuple[str, nn.Module]]:
+def settled(run: Assembly, member: int) -> list[tuple[str, nn.Module]]:
     """The learned needs of a member that have one value for all rows."""
     return [(need, module) for need, module in run.learned[member].items() if not words(module.forward)]
 
@@ -54,19 +54,19 @@ def value(module: Any, given: Mapping[str, Any]) -> Any:
     return module(**{word: given[word] for word in words(module.forward)})
 
 
-def complete(run: Run, given: Mapping[str, Any]) -> bool:
+def complete(run: Assembly, given: Mapping[str, Any]) -> bool:
     """Whether all that the law needs is known or learned; a method may learn something else."""
     return run.law_class is not None and set(run.law_class.needs()) <= {*given, *run.learned[0]}
 
 
-def bound(run: Run, given: Mapping[str, Any]) -> Law:
+def bound(run: Assembly, given: Mapping[str, Any]) -> Law:
     """The law on learned and other needs, valid as they are."""
     assert run.law_class is not None
     return run.law_class.bound(**{name: given[name] for name in run.law_class.needs()})
 
 
 @torch.no_grad()
-def law_on(run: Run, X: Tensor, member: int = 0, chunk: int = 4096) -> Law | None:
+def law_on(run: Assembly, X: Tensor, member: int = 0, chunk: int = 4096) -> Law | None:
     """The law with a member's learned needs as they stand for rows X; None where nothing of it is learned."""
     modules, net = run.learned[member], run.final()[member]
     if not len(modules) or not complete(run, run.constants()):

@@ -16,7 +16,7 @@ from .store import Store
 from .words import weighed
 
 if TYPE_CHECKING:
-    from .loop import Run
+    from .assembly import Assembly
 
 
 WHOLE = {"n", "rng", "x"}  # a hook start that names one of these sees all rows at once
@@ -24,7 +24,7 @@ SLICE = 16_384
 
 
 @torch.no_grad()
-def begin(run: Run, member: int, size: int = SLICE) -> dict[str, Any]:
+def begin(run: Assembly, member: int, size: int = SLICE) -> dict[str, Any]:
     """The memory that the hooks start and stock begin with, where and as it is kept.
 
     A hook start that names none of n, rng and x speaks of each row by itself: it is asked for ``size`` observations at
@@ -41,7 +41,7 @@ def begin(run: Run, member: int, size: int = SLICE) -> dict[str, Any]:
     return memory
 
 
-def asked(run: Run, member: int, hook: str, part: slice, draws: torch.Generator | None = None) -> Any:
+def asked(run: Assembly, member: int, hook: str, part: slice, draws: torch.Generator | None = None) -> Any:
     """What a hook returns for some observations, where and as it is kept."""
     function, words = run.hooks[hook]
     rows, s = run.labels.cover(torch.arange(len(run.labels), device=run.device)[part])
@@ -62,7 +62,7 @@ def asked(run: Run, member: int, hook: str, part: slice, draws: torch.Generator 
     )
 
 
-def _in_slices(run: Run, member: int, size: int) -> Any:
+def _in_slices(run: Assembly, member: int, size: int) -> Any:
     """The hook start, asked slice by slice."""
     n = len(run.labels)
 
@@ -80,7 +80,7 @@ def _in_slices(run: Run, member: int, size: int) -> Any:
     return whole
 
 
-def _kept(run: Run, half: bool, leaf: Tensor) -> Tensor:
+def _kept(run: Assembly, half: bool, leaf: Tensor) -> Tensor:
     """A leaf of memory where and as it is kept."""
     moved: Tensor = run.placed(leaf.detach()).to(run.device)
     if isinstance(leaf, nn.Parameter):
@@ -88,7 +88,7 @@ def _kept(run: Run, half: bool, leaf: Tensor) -> Tensor:
     return moved.half() if half and moved.is_floating_point() else moved.clone()
 
 
-def keep(run: Run, member: int, new: Mapping[str, Any], slot: Tensor) -> None:
+def keep(run: Assembly, member: int, new: Mapping[str, Any], slot: Tensor) -> None:
     """Write what a hook returned: rows at their places, the bank as a whole."""
     memory = run.memory[member]
     if "rows" in new:
@@ -101,7 +101,7 @@ def keep(run: Run, member: int, new: Mapping[str, Any], slot: Tensor) -> None:
         memory["bank"] = tree.replace(memory["bank"], new["bank"])
 
 
-def whole(run: Run, member: int) -> dict[str, Any]:
+def whole(run: Assembly, member: int) -> dict[str, Any]:
     """A member's memory with the rows of all processes."""
     memory = run.memory[member]
     return memory if run.world is None else {**memory, "rows": run.world.whole(memory["rows"], len(run.labels))}

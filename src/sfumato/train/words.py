@@ -19,7 +19,7 @@ from .sampler import side_rows
 from .tree import mapped, take
 
 if TYPE_CHECKING:
-    from .loop import Run
+    from .assembly import Assembly
 
 
 class Words(dict[str, Any]):
@@ -28,7 +28,7 @@ class Words(dict[str, Any]):
     """
 
     def __init__(
-        self, run: Run, member: int, at: Tensor, slot: Tensor, place: tuple[int, int], filled: dict[str, Any]
+        self, run: Assembly, member: int, at: Tensor, slot: Tensor, place: tuple[int, int], filled: dict[str, Any]
     ) -> None:
         super().__init__(filled)
         self.run, self.member, self.at, self.slot, self.place = run, member, at, slot, place
@@ -166,6 +166,6 @@ def weighed(given: dict[str, Any], s: Labels) -> dict[str, Any]:
     return given
 
 
-def generator(run: Run, purpose: str, *place: int) -> torch.Generator:
+def generator(run: Assembly, purpose: str, *place: int) -> torch.Generator:
     """The stream of one purpose and place on the run's device."""
     return streams.rng(run.config.seed, purpose, *place, device=str(run.device))

@@ -4,6 +4,7 @@ agrees with.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -50,14 +51,16 @@ def balance(y: Tensor, kept: Tensor, k: int, highest: float | None = None) -> Te
 
 
 @dataclass
-class ProgressiveStopping(Objective):
-    """The course of training that PES and PES(semi) share: whole, then later and later layers anew, then whole."""
+class ProgressiveStopping(Objective, ABC):
+    """The course of training that PES and PES(semi) share: whole, then later and later layers anew, then whole.
+    Abstract.
+    """
 
     law = ClassConditional
 
+    @abstractmethod
     def stops(self) -> tuple[tuple[float, int], ...]:
         """(share of training, how many of the last layers) of each stage; the first trains all."""
-        raise NotImplementedError
 
     def settled(self, layers: Layers, epochs: int) -> float:
         """The share of training after which all layers learn again."""
