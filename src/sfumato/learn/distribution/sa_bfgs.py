@@ -27,9 +27,9 @@ class SABFGS(Objective):
     here the search ends where it has converged, and the ridge (the precision of a normal prior on W) holds W small:
     without one, few rows with many features are fitted to the last digit.
 
-    Args: ridge >= 0, or None for the best of 1, 10, 100, 1000 on the given labels of held-out thirds (every third
-    row); tolerance > 0, where the Newton decrement ends the search. Assumes: log-odds linear in x. Shapes: X (n, d),
-    shares (n, K).
+    Args: ridge >= 0, or None for the best of 1, 3, 10, 30, ..., 1000 on the given labels of held-out thirds (every
+    third row); tolerance > 0, where the Newton decrement ends the search. Assumes: log-odds linear in x. Shapes: X
+    (n, d), shares (n, K).
     """
 
     law = Hardened
