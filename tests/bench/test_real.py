@@ -12,7 +12,7 @@ from sfumato.bench import real
 from sfumato.bench.sets import load
 from sfumato.bench.spec import DatasetEntry
 from sfumato.core.errors import FileError
-from sfumato.labels import Noisy, Partial
+from sfumato.labels import Complementary, Noisy, Partial
 
 
 @pytest.fixture
@@ -63,6 +63,35 @@ def test_labels_that_people_gave(here: Path, load_real: ModuleType) -> None:
     assert np.array_equal(held.labels.y.numpy(), own["worse_label"])
     assert np.array_equal(held.y, own["clean_label"])
     assert held.x.shape == (50000, 3072)
+
+
+@pytest.mark.slow
+def test_what_people_said_is_a_candidate_set_or_names_what_nobody_saw(here: Path, load_real: ModuleType) -> None:
+    pytest.importorskip("PIL")
+    union, own = load(DatasetEntry("cifar10n-union")), load_real.human("cifar10n")
+    assert isinstance(union.labels, Partial)
+    for i in (1, 2, 3):
+        assert union.labels.mask[range(50000), own[f"random_label{i}"].astype(int)].all()
+    assert int(union.labels.mask.sum(1).max()) <= 3
+    held, votes = load(DatasetEntry("cifar10h-zero-votes")), load_real.human("cifar10h")
+    assert isinstance(held.labels, Complementary)
+    kept = (votes["counts"] == 0).any(1)
+    assert len(held.y) == int(kept.sum()) == 9997
+    assert (held.labels.mask.sum(1) == 1).all()
+    assert not votes["counts"][kept][held.labels.mask.numpy()].any()
+    assert np.array_equal(held.y, votes["label"][kept])
+    assert union.x.shape[1] == held.x.shape[1] == 192
+
+
+def test_a_picture_is_described_by_the_edges_and_the_colour_of_its_cells() -> None:
+    picture = np.zeros((1, 32, 32, 3), np.float32)
+    picture[0, :, 12:, 0] = 1  # a vertical edge inside the second column of cells; red right of it
+    told = real.described(picture.reshape(1, -1))[0]
+    edges, colours = told[:144].reshape(4, 4, 9), told[144:].reshape(4, 4, 3)
+    assert np.allclose(edges[:, 1, 0], 0.5)  # the only edges, of unit length together
+    assert np.count_nonzero(edges) == 4
+    assert np.allclose(colours[:, :, 0], [0, 0.5, 1, 1])
+    assert not colours[:, :, 1:].any()
 
 
 def test_a_damaged_file_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
