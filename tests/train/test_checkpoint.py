@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save as pack
 
 from sfumato.core.errors import FileError
+from sfumato.parts import files
 from sfumato.train import checkpoint
 
 TENSORS = {
@@ -48,7 +49,7 @@ def test_a_write_that_dies_leaves_the_old_file(tmp_path: Path, monkeypatch: pyte
             raise OSError("disk full")
 
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoint.os, name, fail)
+            patch.setattr(files.os, name, fail)
             with pytest.raises(OSError, match="disk full"):
                 checkpoint.write_atomic(path, b"new")
         assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["run"]

@@ -65,7 +65,7 @@ def aggregate(
     from sfumato.cli.predict import ENDINGS, packed
     from sfumato.core.errors import FileError, ParameterError
     from sfumato.data.readers import read
-    from sfumato.train.checkpoint import write_atomic
+    from sfumato.parts.files import write_atomic
 
     for option, file in (("--out", out), ("--sources", sources)):
         if file is not None and not file.name.lower().endswith(ENDINGS):
