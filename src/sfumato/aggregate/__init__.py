@@ -6,6 +6,7 @@ from sfumato.aggregate.bwa import Bwa
 from sfumato.aggregate.catd import Catd
 from sfumato.aggregate.clustered_ds import ClusteredDS
 from sfumato.aggregate.combine import COMBINERS, combine
+from sfumato.aggregate.consensus_map import ConsensusMap, consensus_map, map_votes
 from sfumato.aggregate.crh import Crh
 from sfumato.aggregate.crowdlab import CrowdLab
 from sfumato.aggregate.data_programming import DataProgramming
@@ -22,10 +23,12 @@ from sfumato.aggregate.label_model import LabelModel
 from sfumato.aggregate.m_msr import MMSR
 from sfumato.aggregate.mace import Mace
 from sfumato.aggregate.majority_vote import MajorityVote
+from sfumato.aggregate.map_quality import MapQuality, map_quality
 from sfumato.aggregate.multi_coin import MultiCoin
 from sfumato.aggregate.naive_bayes import NaiveBayes
 from sfumato.aggregate.nplm import Nplm
 from sfumato.aggregate.one_coin import OneCoin
+from sfumato.aggregate.quality_consensus import QualityConsensus
 from sfumato.aggregate.result import Aggregated, SourcesWarning
 from sfumato.aggregate.soft_labels import SoftLabels
 from sfumato.aggregate.softmax_vote import SoftmaxVote
@@ -42,6 +45,7 @@ __all__ = [
     "Catd",
     "Chosen",
     "ClusteredDS",
+    "ConsensusMap",
     "Crh",
     "CrowdLab",
     "DataProgramming",
@@ -58,10 +62,12 @@ __all__ = [
     "MMSR",
     "Mace",
     "MajorityVote",
+    "MapQuality",
     "MultiCoin",
     "NaiveBayes",
     "Nplm",
     "OneCoin",
+    "QualityConsensus",
     "SoftLabels",
     "SoftmaxVote",
     "SourcesWarning",
@@ -71,5 +77,8 @@ __all__ = [
     "WeightedDS",
     "ZeroBasedSkill",
     "combine",
+    "consensus_map",
     "krippendorff_alpha",
+    "map_quality",
+    "map_votes",
 ]
