@@ -15,8 +15,8 @@ from sfumato.core.card import Card
 from sfumato.labels import ClassConditional, Clean, Labels, Law, MultiLabel, PairFlip, Symmetric
 from sfumato.labels.confidence import Confided
 from sfumato.learn.multilabel.assume_negative import AssumeNegative
+from sfumato.learn.naive import Naive
 from sfumato.learn.objective import Objective
-from sfumato.parts.losses import cross_entropy, mean
 from sfumato.parts.ranking import mean_average_precision
 from sfumato.train.config import Config
 from sfumato.train.loop import Run
@@ -30,47 +30,11 @@ EPOCHS, SEEDS = 20, (0, 1)
 
 
 @dataclass
-class Naive(Objective):
-    """What somebody would do who knows no better: cross entropy towards everything that the label does not exclude."""
+class Ignorant(Objective):
+    """What somebody would do who knows no better, whatever the labels."""
 
     def risk(self, z: Tensor, s: Any, w: Tensor | None) -> Tensor:
-        if s.kind == "multi-label":
-            return AssumeNegative().risk(z, s, w)
-        if s.kind == "votes":  # the majority's word, shared where it is tied
-            shares = s.shares().to(z)
-            most = (shares == shares.amax(1, keepdim=True)).to(z.dtype)
-            return mean(cross_entropy(z, most / most.sum(1, keepdim=True)), w)
-        if s.kind == "pu":
-            return mean(cross_entropy(z, s.flag.long()), w)
-        if s.kind == "confidence":
-            return mean(cross_entropy(z, torch.stack([1 - s.value, s.value], 1).to(z)), w)
-        if s.spans or s.kind == "sets":
-            target = row_targets(s)
-            return mean(
-                cross_entropy(z, target.to(z) if target.ndim == 2 else target), None if w is None else s.spread(w)
-            )
-        if s.kind in ("partial", "complementary"):
-            allowed = (s.mask if s.kind == "partial" else ~s.mask).to(z.dtype)
-            return mean(cross_entropy(z, allowed / allowed.sum(1, keepdim=True)), w)
-        seen = (s.y >= 0).to(z.dtype)
-        return mean(cross_entropy(z, s.y.clamp_min(0)), seen if w is None else seen * w)
-
-
-def row_targets(s: Any) -> Tensor:
-    """What somebody would take for the label of each row: the shares or the value of its bag, the set with the larger
-    share for the positives, the first of a comparison, or the likelier of
-    two rows, for the positive.
-    """
-    if s.kind == "bags":
-        return s.spread(s.counts / s.sizes()[:, None])  # type: ignore[no-any-return]
-    if s.kind == "bag-values":
-        return s.spread(s.value)  # type: ignore[no-any-return]
-    if s.kind == "sets":
-        return (s.priors > s.priors.mean()).long()[s.index]  # type: ignore[no-any-return]
-    first = torch.arange(len(s.owner)) == s.offsets[:-1][s.owner]
-    if s.kind == "confidence-differences":
-        return torch.where(s.spread(s.value) < 0, first, ~first).long()
-    return torch.where(s.spread(s.form) == 1, first, ~first).long()
+        return (AssumeNegative() if s.kind == "multi-label" else Naive()).risk(z, s, w)
 
 
 KINDS = (
@@ -219,14 +183,14 @@ def naive(law: type[Law], seed: int) -> float:
         pass
 
     Like.law, Like.eats = law, law.eats
-    return accuracy(Naive(), Like(), seed)
+    return accuracy(Ignorant(), Like(), seed)
 
 
 def _meaningful(card: Card) -> str:
     objective: Objective = card.cls()
     if "s" not in objective.named():
         return "a penalty that looks at no label"
-    if all(law is Clean for law in laws_of(objective)):
+    if isinstance(objective, Naive) or all(law is Clean for law in laws_of(objective)):
         return "the naive baseline itself"
     if main_law(objective).eats.kind not in KINDS:
         return "no naive reading of its labels is known here"

@@ -13,6 +13,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from sfumato.core.errors import LabelError, ParameterError, RefusedError, ShapeError
 
@@ -139,6 +140,10 @@ class BagValues(Grouped):
     def from_frame(cls, frame: Any, bag: str, value: str, rule: Rule = any_positive) -> Self:
         """From two columns of a data frame whose rows are those of X."""
         return cls.from_column(column(frame, bag), column(frame, value), rule)
+
+    def reading(self) -> Tensor:
+        """The value of its bag: positive where it is not 0."""
+        return one_hot(self.spread((self.value != 0).long()), 2).double()
 
     def default_law(self) -> type[Law]:
         return LAWS.get(self.rule) or aggregate(self.rule)

@@ -185,6 +185,10 @@ class Bags(Grouped):
         names = None if classes is None else tuple(classes)
         return cls(members, offsets, table, table.shape[1], names)
 
+    def reading(self) -> Tensor:
+        """The shares of its bag."""
+        return self.spread(self.counts.double() / self.sizes()[:, None])
+
     def default_law(self) -> type[Law]:
         return Counts
 

@@ -114,6 +114,12 @@ class Labels:
         """A view with one entry per row of X, for scikit-learn's splitters."""
         return ByRow(self, np.arange(n))
 
+    def reading(self) -> Tensor:
+        """(rows shown, K) what somebody who knows no better takes for the label of each row, as shares that sum to one;
+        a row of zeros where nothing is told. Errors: labels that suggest no class for a row.
+        """
+        raise RefusedError(f"a naive reading of {self.kind} labels", "labels that suggest a class for each row")
+
     def default_law(self) -> type[Law]:
         """The law that is assumed where nobody names one."""
         raise RefusedError(f"{type(self).__name__} has no default law", "a law", "pass law=...")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from sfumato.core.errors import LabelError, ShapeError
 
@@ -88,6 +89,11 @@ class Comparisons(Tuples):
     def from_frame(cls, frame: Any, pair: str, first: str) -> Self:
         """From two columns of a data frame whose rows are those of X."""
         return cls.from_column(column(frame, pair), column(frame, first))
+
+    def reading(self) -> Tensor:
+        """The more positive of the two is positive, the other negative."""
+        positive = torch.where(self.spread(self.form) == 1, self.leading(), ~self.leading())
+        return one_hot(positive.long(), 2).double()
 
     def default_law(self) -> type[Law]:
         return DrawnComparisons

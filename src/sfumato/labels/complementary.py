@@ -58,6 +58,10 @@ class Complementary(Masked):
         """The same knowledge as candidate sets: every class that is not excluded."""
         return Partial(~self.mask, self.k, self.classes)
 
+    def reading(self) -> Tensor:
+        """Every class that is not excluded alike."""
+        return (~self.mask).double() / (~self.mask).sum(1, keepdim=True)
+
     def default_law(self) -> type[Law]:
         return UniformComplementary
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from sfumato.core.errors import LabelError, NeedError, ParameterError, RefusedError, ShapeError
 
@@ -88,6 +89,10 @@ class Confidence(Pointed):
     def from_frame(cls, frame: Any, name: str) -> Self:
         """From one column of a data frame."""
         return cls.from_values(column(frame, name))
+
+    def reading(self) -> Tensor:
+        """The confidence of this row."""
+        return torch.stack([1 - self.value, self.value], 1).double()
 
     def default_law(self) -> type[Law]:
         return PositiveConfidence
@@ -168,6 +173,11 @@ class ConfidenceDifferences(TwoRows):
     k: int = 2
     low = -1.0
     kind: ClassVar[str] = "confidence-differences"
+
+    def reading(self) -> Tensor:
+        """The likelier of the two is positive, the other negative; at a difference of 0 the second counts as such."""
+        positive = torch.where(self.spread(self.value) < 0, self.leading(), ~self.leading())
+        return one_hot(positive.long(), 2).double()
 
     def default_law(self) -> type[Law]:
         return DifferenceOfConfidence

@@ -83,6 +83,10 @@ class Distribution(Labels):
         matrix = _of_size(check_stochastic("transition", transition), self.k)
         return type(self)(self.shares.double() @ matrix, self.k, self.classes)
 
+    def reading(self) -> Tensor:
+        """The shares as they are."""
+        return self.shares.double()
+
     def default_law(self) -> type[Law]:
         return Hardened
 

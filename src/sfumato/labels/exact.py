@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from sfumato.core.errors import ParameterError
 
@@ -54,6 +55,9 @@ class Exact(Labels):
     def from_frame(cls, frame: Any, name: str, classes: Sequence[Any] | None = None) -> Self:
         """From one column of a data frame."""
         return cls.from_labels(column(frame, name), classes)
+
+    def reading(self) -> Tensor:
+        return one_hot(self.y, self.k).double()
 
     def default_law(self) -> type[Law]:
         return Clean

@@ -77,6 +77,11 @@ class Grouped(Labels):
         offsets = torch.cat([sizes.new_zeros(1), torch.cumsum(sizes, 0)])
         return self._replaced({**columns, "members": self.members[self.places(chosen)], "offsets": offsets})
 
+    def leading(self) -> Tensor:
+        """(rows shown,) whether a row is the first of its observation."""
+        at = torch.arange(len(self.members), device=self.members.device)
+        return at == self.offsets[:-1].repeat_interleave(self.sizes())
+
     def sizes(self) -> Tensor:
         return self.offsets[1:] - self.offsets[:-1]
 

@@ -92,6 +92,10 @@ class Partial(Masked):
         y, names = encode(values, classes, "partial labels")
         return cls(torch.nn.functional.one_hot(y, len(names)).bool(), len(names), names)
 
+    def reading(self) -> Tensor:
+        """Every candidate alike."""
+        return self.mask.double() / self.mask.sum(1, keepdim=True)
+
     def default_law(self) -> type[Law]:
         return UniformSets
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from sfumato.core.errors import LabelError, ParameterError, ShapeError
 
@@ -99,6 +100,10 @@ class PU(Pointed):
     def from_frame(cls, frame: Any, name: str, scheme: str = "case-control") -> Self:
         """From one column of flags of a data frame."""
         return cls.from_flags(column(frame, name), scheme)
+
+    def reading(self) -> Tensor:
+        """The unlabeled as negatives."""
+        return one_hot(self.flag.long(), 2).double()
 
     def strata(self) -> Tensor:
         return self.flag.long()

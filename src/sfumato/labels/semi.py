@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from sfumato.core.errors import LabelError
 
@@ -50,6 +51,9 @@ class Semi(Labels):
     def from_frame(cls, frame: Any, name: str, missing: Any = None, classes: Sequence[Any] | None = None) -> Self:
         """From one column of a data frame with blanks."""
         return cls.from_labels(column(frame, name), missing, classes)
+
+    def reading(self) -> Tensor:
+        return one_hot(self.y.clamp_min(0), self.k) * (self.y >= 0).double()[:, None]
 
     def strata(self) -> Tensor:
         return (self.y >= 0).long()

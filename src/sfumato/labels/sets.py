@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
-from sfumato.core.errors import LabelError, ParameterError, ShapeError
+from sfumato.core.errors import LabelError, ParameterError, RefusedError, ShapeError
 
 from .base import Channel, Law, Signed, check_joint, check_unit
 from .contaminated import weights
@@ -126,6 +127,12 @@ class Sets(Pointed):
     def from_frame(cls, frame: Any, name: str, prior: str | None = None, order: Iterable[tuple[Any, Any]] = ()) -> Self:
         """From a data frame: the column that names the set of each row, and one that repeats its share of positives."""
         return cls.from_column(column(frame, name), None if prior is None else column(frame, prior), order)
+
+    def reading(self) -> Tensor:
+        """Positive in sets whose prior is above the mean of all sets' priors."""
+        if self.priors is None:
+            raise RefusedError("a naive reading of unlabeled sets without priors", "the priors of the sets")
+        return one_hot((self.priors > self.priors.mean()).long()[self.index], 2).double()
 
     def strata(self) -> Tensor:
         return self.index

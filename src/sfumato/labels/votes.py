@@ -289,6 +289,12 @@ class Votes(Labels):
         total = mass.sum(1, keepdim=True)
         return mass / torch.where(total > 0, total, torch.ones_like(total))
 
+    def reading(self) -> Tensor:
+        """The majority's word, shared where it is tied."""
+        shares = self.shares()
+        most = (shares == shares.amax(1, keepdim=True)) & (shares > 0)
+        return most.double() / most.sum(1, keepdim=True).clamp_min(1)
+
     def default_law(self) -> type[Law]:
         from .source_confusion import SourceConfusion
 
