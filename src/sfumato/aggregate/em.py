@@ -11,7 +11,7 @@ import numpy as np
 from sfumato.core.errors import ParameterError
 from sfumato.core.roles import Aggregator
 
-from .kernel import Floats, Kernel, normalised
+from .kernel import Floats, Kernel
 from .result import Aggregated, finish
 
 FLOOR = 1e-10  # probabilities that a source never used
@@ -55,7 +55,7 @@ class EM(Aggregator):
 
     def begin(self, kernel: Kernel) -> Floats:
         """(n, K) first beliefs: the share of each class among the votes."""
-        return kernel.clamp(normalised(kernel.heard()))
+        return kernel.clamp(kernel.voted())
 
     def settle(self, belief: Floats) -> Floats:
         """What becomes of beliefs (some items, K) after an E-step."""

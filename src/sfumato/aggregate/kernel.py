@@ -8,90 +8,17 @@ ever made but the votes themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-from sfumato.core.errors import LabelError, ParameterError
-from sfumato.labels import Votes
+from .held import BLOCK, Floats, Held, Ints
 
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.integer[Any]]
-BLOCK = 1_000_000  # votes that are worked on at a time
+__all__ = ["Floats", "Ints", "Kernel", "normalised"]
 
 
-class Kernel:
-    """Votes ready for the two products.
-
-    Args: votes; informative: abstentions are a statement of their own (the last), not silence; new: votes to be read
-    by a model that is fitted already, which may be none.
-    """
-
-    def __init__(self, votes: Votes, informative: bool = False, new: bool = False) -> None:
-        if not isinstance(votes, Votes):
-            raise ParameterError(f"votes of type {type(votes).__name__}", "sf.labels.Votes", "Votes.from_table(...)")
-        self.votes, self.k, self.sources = votes, votes.k, votes.sources
-        self.statements = votes.statements + informative
-        self.informative = informative
-        self.shape = (self.sources, self.statements, self.k)
-        self.gold: Ints | None = None if votes.gold is None else votes.gold.numpy()
-        self.means: Floats = np.eye(self.k) if votes.means is None else votes.means.numpy().astype(float)
-        source, said = votes.source.numpy(), votes.said.numpy()
-        weight = None if votes.weight is None else votes.weight.numpy()
-        offsets: Ints = votes.offsets.numpy()
-        spoke = said >= 0
-        if not (new or spoke.any()):
-            raise LabelError("votes that are all abstentions", "at least one statement")
-        if informative:
-            said = np.where(spoke, said, np.asarray(self.statements - 1, said.dtype))
-        elif not spoke.all():
-            source, said = source[spoke], said[spoke]
-            weight = None if weight is None else weight[spoke]
-            offsets = np.concatenate([[0], np.cumsum(spoke)])[offsets]
-        self.offsets = offsets
-        self.n = len(offsets) - 1
-        self.column: Ints = source.astype(np.int32) * np.int32(self.statements) + said
-        self.weight: Floats | None = weight
-        self.mass = float(len(self.column) if weight is None else weight.sum())
-        self._ones = np.ones(min(len(self.column), 2 * BLOCK)) if weight is None else None
-        known = np.diff(offsets) > 0
-        self.told = known if self.gold is None else known | (self.gold >= 0)
-
-    def only_classes(self, method: str) -> None:
-        """Refuse statements that are sets of classes."""
-        if self.votes.means is not None:
-            raise LabelError(f"votes for sets of classes at {method}", "votes for classes", "try Nplm or DawidSkene")
-
-    def right(self) -> NDArray[np.bool_]:
-        """(statements, K) whether a statement names a class."""
-        found = np.zeros((self.statements, self.k), bool)
-        found[: len(self.means)] = self.means > 0
-        return found
-
-    def item(self) -> Ints:
-        """(votes,) the item of each vote that counts."""
-        return np.repeat(np.arange(self.n), np.diff(self.offsets))
-
-    def blocks(self) -> Iterator[tuple[slice, csr_array]]:
-        """Items, and their part of V."""
-        start = 0
-        while start < self.n:
-            stop = int(np.searchsorted(self.offsets, self.offsets[start] + BLOCK, side="right")) - 1
-            stop = min(max(stop, start + 1), self.n, start + BLOCK)
-            a, b = int(self.offsets[start]), int(self.offsets[stop])
-            if self.weight is not None:
-                data = self.weight[a:b]
-            elif self._ones is not None and b - a <= len(self._ones):
-                data = self._ones[: b - a]
-            else:  # one item with more votes than a block
-                data = np.ones(b - a)
-            pointer = (self.offsets[start : stop + 1] - a).astype(np.int32)
-            size = (stop - start, self.sources * self.statements)
-            yield slice(start, stop), csr_array((data, self.column[a:b], pointer), shape=size)
-            start = stop
+class Kernel(Held):
+    """Votes with the two products; see ``Held`` for what it is made from."""
 
     def scores(self, table: Floats) -> Floats:
         """(n, K) sums of a table (sources, statements, K) over the votes of each item."""
@@ -110,11 +37,22 @@ class Kernel:
 
     def totals(self, beliefs: Floats) -> Floats:
         """(latent,) mass of each class over the items of which something was told: the others tell nothing of it."""
-        return np.asarray(self.told.astype(float) @ beliefs)
+        found = np.zeros(beliefs.shape[1])
+        for a in range(0, self.n, BLOCK):
+            found += self.told[a : a + BLOCK].astype(float) @ beliefs[a : a + BLOCK]
+        return found
 
     def heard(self) -> Floats:
         """(n, K) votes per class."""
         return self.scores(self.shares())
+
+    def voted(self) -> Floats:
+        """(n, K) shares of the votes; level where nothing was said."""
+        found = self.heard()
+        total = found.sum(1, keepdims=True)
+        np.divide(found, total, out=found, where=total > 0)
+        found[total[:, 0] <= 0] = 1 / self.k
+        return found
 
     def shares(self) -> Floats:
         """(sources, statements, K) the table of one vote each: a statement of several classes is shared among them."""
