@@ -28,8 +28,8 @@ class AllInclusive(Objective):
     R = mean_i w_i sum_k q_ik (- log p_k(x_i)),  q_ik = the share of class k among the votes on item i
 
     The mean is over items with votes. Equal, up to a constant, to the KL divergence from the shares. What it estimates
-    is what raters say, which is the aim where labels are subjective; it corrects nobody's mistakes. The paper's
-    penalty matrix of co-occurring classes is not part of it.
+    is what raters say, which is the aim where labels are subjective; it corrects nobody's mistakes. The rule's measure
+    on all items is ``sf.score.inclusive_f1``; ``penalised-all-inclusive`` adds a penalty matrix of co-occurrence.
 
     Args: none. Assumes: each vote deserves the same weight. Shapes: z (n, K).
     """
