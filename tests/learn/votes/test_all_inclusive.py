@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from sfumato.checks import check
 from sfumato.core.errors import ParameterError
 from sfumato.labels import Votes
 from sfumato.learn.votes.all_inclusive import AllInclusive
@@ -80,7 +79,6 @@ def test_a_class_that_never_stands_beside_the_named_ones_loses_mass():
     assert found[1.0][2] < 0.15
 
 
-def test_the_penalised_rule_keeps_the_contract():
-    check(PenalisedAllInclusive)
+def test_a_negative_penalty_is_refused():
     with pytest.raises(ParameterError, match="penalty"):
         PenalisedAllInclusive(penalty=-1.0)
