@@ -256,8 +256,8 @@ def test_bad_input(change, error, says):
 
 
 def test_a_kind_without_an_audit_is_refused():
-    class Votes:
-        kind, k = "votes", 3
+    class Masks:
+        kind, k = "masks", 3
 
-    with pytest.raises(RefusedError, match="votes labels"):
-        audit(np.eye(5), Votes())
+    with pytest.raises(RefusedError, match="masks labels"):
+        audit(np.eye(5), Masks())

@@ -24,6 +24,10 @@ def beside(
 ) -> Beside:
     """Everything in ``given`` (the names of GIVEN), checked; arrays follow the observations ``at``, not the rows."""
     n, k = len(x), labels.k
+    _check_read(given, labels)
+    plain = labels.kind == "votes" and labels.means is None and labels.weight is None
+    if given["votes"] is None and plain and n * labels.sources <= MOST:
+        given["votes"] = labels
     groups, split = (_named(given[name], name, n) for name in ("groups", "split"))
     if split is not None and given["X_test"] is not None:
         raise ParameterError("both split and X_test", "one of them", "name the test rows in split")
@@ -54,6 +58,15 @@ def beside(
         test=test,
         truth=None if truth is None else truth[at],
     )
+
+
+def _check_read(given: dict[str, Any], labels: Any) -> None:
+    """Refuses what no module would read beside labels of that kind."""
+    if hasattr(labels, "y"):
+        return
+    for name in ("groups", "truth") if labels.k > 1 else ("groups", "truth", "votes"):
+        if given[name] is not None:
+            raise ParameterError(f"{name} beside {labels.kind} labels", "single labels, which it is held against")
 
 
 def _named(values: Any, name: str, n: int) -> NDArray[Any] | None:

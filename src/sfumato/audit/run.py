@@ -14,23 +14,20 @@ from numpy.typing import ArrayLike
 from sfumato.audit.beside import GIVEN, beside
 from sfumato.audit.items import Items
 from sfumato.audit.judge import judge
-from sfumato.audit.modules import LAST, further
+from sfumato.audit.modules import KINDS, LAST, PREDICTED, REAL, SINGLE, WEAK, further
 from sfumato.audit.report import SCHEMA, Report, module_line, plain
-from sfumato.audit.section import Bools, Data, Floats, Ints, Section, Seen
-from sfumato.audit.sections.candidates import candidates
+from sfumato.audit.scale import like, standardised
+from sfumato.audit.section import Data, Floats, Ints, Section, Seen
 from sfumato.audit.sections.classes import classes
 from sfumato.audit.sections.duplicates import duplicates
 from sfumato.audit.sections.label_errors import label_errors
 from sfumato.audit.sections.noise import noise
 from sfumato.audit.sections.outliers import outliers
-from sfumato.audit.sections.prior import prior
 from sfumato.core.errors import ParameterError, RefusedError, ShapeError
 from sfumato.parts.confident import blocks
 from sfumato.parts.linear import as_features
 from sfumato.score.issues import PredictionsAsLabelsWarning
 from sfumato.score.near_duplicate import twins
-
-KINDS = ("exact", "noisy", "semi", "partial", "complementary", "pu")
 
 
 def audit(
@@ -56,16 +53,18 @@ def audit(
     """Look over a dataset with imperfect labels and report what deserves a person's attention.
 
     Single labels (exact, noisy, partly missing): out-of-fold probabilities of a linear head, likely label errors with
-    suggested labels, noise rate and transition matrix with bootstrap intervals, class counts. Candidate sets and
-    complementary labels: set sizes, co-occurrence, and an estimate of the ambiguity degree. Positive-unlabeled: the
-    prior with intervals. Always: near-duplicates and outliers over standardised columns, metadata and provenance.
-    What is given beside adds modules of its own.
+    suggested labels, noise rate and transition matrix with bootstrap intervals, class counts. Every other kind but
+    masks: what it tells and leaves open, in a module of its own (set sizes and ambiguity of candidate sets, the prior
+    of positive-unlabeled data, rank and condition of bags and sets, contradictions of pairs, missing shares of
+    multi-labels, reach and conflict of votes, ...). Always: near-duplicates and outliers over standardised columns,
+    metadata and provenance. What is given beside adds modules of its own.
 
     Args:
         X: features (n, d), finite numbers; a data frame of numbers will do.
         labels: a container of ``sfumato.labels``, or one label per row, taken as noisy.
         probabilities: out-of-sample (n, K) in the order of the classes, in place of the linear head; for
-            positive-unlabeled data (n, 2) of being labelled.
+            positive-unlabeled data (n, 2) of being labelled. Only for the kinds that read them: single labels,
+            candidate sets, complementary and positive-unlabeled ones.
         folds: of the out-of-fold probabilities, from 2 to n.
         seed: of folds, samples and resamples.
         items: what to show beside each row: n texts, pictures (n, h, w) or (n, h, w, 3), or ``pathlib.Path`` of files
@@ -102,20 +101,19 @@ def audit(
     at = _rows(held, len(x))
     known = np.arange(len(x)) if rows is None else _known(rows, len(x))
     shown = None if items is None else Items(items, known)
-    names = held.classes if held.classes is not None else range(held.k)
-    scaled, flat = _standardised(x[at] if len(at) != len(x) or (at != np.arange(len(x))).any() else x)
-    p = None if probabilities is None else _probabilities(probabilities, len(at))
+    names = () if held.kind in REAL else held.classes if held.classes is not None else range(held.k)
+    scaled, flat = standardised(x[at] if len(at) != len(x) or (at != np.arange(len(x))).any() else x)
+    p = None if probabilities is None else _probabilities(probabilities, len(at), held.kind)
     given = dict(zip(GIVEN, (groups, votes, split, X_test, truth, provenance, variables), strict=True))
     more = beside(given, X, x, columns, flat, at, held)
     if more.test is not None:
-        more = replace(more, test=_like(x[at], more.test))
+        more = replace(more, test=like(x[at], more.test))
     say("looking for near-duplicates")
-    data = Data(
-        scaled, held, held.k, tuple(str(c) for c in names), known[at], folds, seed, p, twins(scaled, seed=seed), more
-    )
+    copies, words = twins(scaled, seed=seed), tuple(str(c) for c in names)
+    data = Data(scaled, held, len(words), words, known[at], folds, seed, p, copies, more)
     seen = Seen()
     sections: list[Section] = []
-    if data.kind in ("exact", "noisy", "semi"):
+    if data.kind in SINGLE:
         say("predicting every label out of fold" if p is None else "reading the probabilities")
         judged = judge(data)
         if judged.echoed:
@@ -130,12 +128,10 @@ def audit(
         confusions = noise(data, judged)
         seen = Seen(judged, doubtful, confusions.summary["noise_rate"]["value"])
         sections += [errors, confusions, classes(data, seen)]
-    elif data.kind == "pu":
-        say("estimating the prior")
-        sections.append(prior(data))
     else:
-        say("estimating the ambiguity degree")
-        sections.append(candidates(data))
+        module, doing = WEAK[data.kind]
+        say(doing)
+        sections.append(module(data))
     say("looking for outliers")
     sections += [duplicates(data), outliers(data)]
     say("looking at the table, its groups and its splits")
@@ -183,6 +179,11 @@ def _container(labels: Any) -> Any:
 
 def _rows(labels: Any, n: int) -> Ints:
     """The row of X that each observation speaks of."""
+    if hasattr(labels, "members"):  # observations of several rows: the audit looks at every row of X
+        most = int(labels.members.max())
+        if most >= n:
+            raise ShapeError(f"an observation of row {most} with {n} rows of features", f"rows from 0 to {n - 1}")
+        return np.arange(n)
     pointer = labels.row
     if pointer is None:
         if len(labels) != n:
@@ -192,24 +193,6 @@ def _rows(labels: Any, n: int) -> Ints:
     if rows.max() >= n:
         raise ShapeError(f"an observation of row {rows.max()} with {n} rows of features", f"rows from 0 to {n - 1}")
     return rows
-
-
-def _standardised(x: Floats) -> tuple[Floats, list[int]]:
-    """Columns with mean 0 and spread 1, so that no unit of measurement decides distances; and the constant ones, at
-    0."""
-    mean, spread, flat = _moments(x)
-    return ((x - mean) / np.where(flat, np.inf, spread)).astype(x.dtype), np.flatnonzero(flat).tolist()
-
-
-def _like(x: Floats, test: Floats) -> Floats:
-    """The test rows on the scale of ``_standardised(x)``; a column that is constant there keeps its unit."""
-    mean, spread, flat = _moments(x)
-    return ((test - mean) / np.where(flat, 1.0, spread)).astype(x.dtype)
-
-
-def _moments(x: Floats) -> tuple[Floats, Floats, Bools]:
-    mean, spread = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
-    return mean, spread, spread <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
 
 
 def _known(rows: ArrayLike, n: int) -> Ints:
@@ -222,7 +205,9 @@ def _known(rows: ArrayLike, n: int) -> Ints:
     return known.astype(np.int64)
 
 
-def _probabilities(probabilities: ArrayLike, n: int) -> Floats:
+def _probabilities(probabilities: ArrayLike, n: int, kind: str) -> Floats:
+    if kind not in PREDICTED:
+        raise ParameterError(f"probabilities beside {kind} labels", f"none: they are read for {', '.join(PREDICTED)}")
     p = probabilities if isinstance(probabilities, np.ndarray) else np.asarray(probabilities)
     if p.ndim != 2 or len(p) != n or p.dtype.kind != "f":
         raise ShapeError(
