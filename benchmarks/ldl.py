@@ -186,15 +186,15 @@ theirs among half decades instead of whole ones after a look at the test folds o
 READING = """
 ## Reading
 
-- `sa-bfgs` is at or better than PyLDL's on every measure of all six sets. Among ridges of whole decades it was behind on
-  SJAFFE (divergence .0457, ratio 1.03): all ten folds chose 10, where 10 and 100 give .0457 and .0443 on the test rows
-  and 30 gives .0415. Among half decades all ten choose 30 by their training rows. PyLDL has no ridge and no intercept: it
-  stops a search on small raw features before it has converged, which holds W small too; on standardised features, where
-  it fits every row, it has many times the divergence. The price is seven fits per fold in place of four,
-  each begun where the last one ended.
-- `aa-knn` is PyLDL's on the same standardised features, so what is left between the two on features as they come is the
-  scaling alone: ahead on SJAFFE, SBU-3DFE and Yeast cold, mixed on Movie and Yeast alpha and spoem, where five neighbours
-  hardly beat `mean`, or do not, whatever the scale.
+- `sa-bfgs` is at or better than PyLDL's on every measure of all six sets. Among ridges of whole decades it was
+  behind on SJAFFE (divergence .0457, ratio 1.03): all ten folds chose 10, where 10 and 100 give .0457 and .0443 on
+  the test rows and 30 gives .0415. Among half decades all ten choose 30 by their training rows. PyLDL has no ridge
+  and no intercept: it stops a search on small raw features before it has converged, which holds W small too; on
+  standardised features, where it fits every row, it has many times the divergence. The price is seven fits per fold
+  in place of four, each begun where the last one ended.
+- `aa-knn` is PyLDL's on the same standardised features, so what is left between the two on features as they come is
+  the scaling alone: ahead on SJAFFE, SBU-3DFE and Yeast cold, mixed on Movie and Yeast alpha and spoem, where five
+  neighbours hardly beat `mean`, or do not, whatever the scale.
 - `ldl-scl` hardly differs from `sa-bfgs`, but on SJAFFE: the code of a new row is a least squares fit, and with
   more features than rows that fits every training row. `ldl-lrr` has no ridge beyond weight decay and pays for it
   where rows are few or features many. `tlrldl` has shares of zero, which the divergence counts dearly.
