@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sfumato.portfolio import Learned, Table
+from sfumato.select import NO_BASELINE
 
 
 @dataclass(frozen=True)
 class Choice:
     """How auto chose; ``lines()`` says it in words.
 
-    Args: kind of the labels; chosen; naive, the baseline, always tried; criterion, read off held-out weak labels;
+    Args: kind of the labels; chosen; naive, the baseline, always tried ("" where the kind has
+    none); criterion, read off held-out weak labels;
     tried, per candidate value, low, high (95 % interval, None where unknown), and with a table past and score, or
     error; trust, how much past adds to the criterion; near, the nearest cells of the table as (set, law, weight);
     expected, what leaving one set out measured, in shares of accuracy (empty = nobody knows); source, where the table
@@ -46,8 +48,10 @@ class Choice:
         out = [
             f"{self.chosen} chosen among {', '.join(self.tried)}; {self.criterion} {_measured(own)} on held-out labels"
         ]
-        start = self.tried[self.naive]
-        if self.chosen == self.naive:
+        start = self.tried.get(self.naive, {})
+        if not self.naive:
+            out.append(f"{self.kind} labels suggest no class for a row alone: no naive baseline stands beside it")
+        elif self.chosen == self.naive:
             out.append(f"{self.naive} is the naive baseline: nothing that was tried promised more")
         elif "value" in start:
             told = f"the naive baseline {self.naive} has {_measured(start)}"
@@ -89,7 +93,7 @@ def card(
     source: Mapping[str, Any],
 ) -> Choice:
     """The card of a choice; without a table, or by another criterion than the table's, nothing is expected."""
-    naive = next(iter(tried))
+    naive = "" if kind in NO_BASELINE else next(iter(tried))
     if table is None or learned is None:
         reason = f"no grid was run for {kind} labels, and the short list is made by hand"
         return Choice(kind, chosen, naive, criterion, tried, reason=reason)

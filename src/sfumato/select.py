@@ -231,6 +231,7 @@ DEFAULT = {
     "masks": "agreement",
     "distribution": "divergence",
     "multi-label": "seen-auc",
+    "votes": "agreement",
 }
 # What method="auto" trains for a kind of which sfumato.portfolio has no table, chosen by hand from the tables in
 # docs/measurements. Those hold test accuracies: an oracle shaped the lists, so what auto reaches on the same sets
@@ -242,7 +243,25 @@ SHORT_LIST = {
     "complementary": ("average", "scl-nl", "ure-ga", "mcl-exp"),
     "pu": ("unlabeled-as-negative", "nnpu", "elkan-noto", "vpu"),
     "semi": ("supervised", "pseudo-label", "mean-teacher", "softmatch"),
+    "bags": ("naive", "proportion", "llpfc", "easyllp"),
+    "bag-values": ("naive", "noisy-or", "mil-max", "mil-attention", "aggregate-uum"),
+    "sets": ("naive", "uu", "uu-nn", "um-ssc"),
+    "pairs": ("marginal-likelihood", "sd", "su", "sdu"),
+    "comparisons": ("naive", "pcomp", "pcomp-relu", "pcomp-teacher"),
+    "triplets": ("marginal-likelihood", "signed-risk"),
+    "confidence": ("naive", "pconf"),
+    "confidence-differences": ("naive", "confdiff"),
+    "similarities": ("sconf",),
+    "multi-label": ("an", "wan", "ll-cp", "spml-em-apl"),
+    "distribution": ("naive", "sa-bfgs", "ldl-lrr", "ldl-scl"),
+    "votes": ("naive", "crowd-layer", "union-net", "conal"),
+    "masks": ("marginal-likelihood", "spatial-noise"),
+    "targets": ("l1",),
+    "lower": ("l1", "u2-regression"),
 }
+# Kinds whose labels suggest no class for a single row: nobody who knows no better would know what to do, and the first
+# of the list is no naive baseline.
+NO_BASELINE = frozenset({"pairs", "triplets", "similarities"})
 
 
 def default(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""method="auto" of a Classifier: train the short list on a part, keep the best by held-out weak labels."""
+"""method="auto": train the short list on a part, keep the best by held-out weak labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sfumato import estimate, portfolio, select
 from sfumato.choice import card
-from sfumato.core.errors import ParameterError
+from sfumato.core.errors import ParameterError, RefusedError
 from sfumato.core.roles import Estimator
 from sfumato.core.streams import rng
 from sfumato.labels import Labels, Law
@@ -23,10 +23,10 @@ from sfumato.train.pool import Data, Job, run_jobs
 from .door import Admitted
 
 if TYPE_CHECKING:
-    from .classifier import Classifier
+    from .learner import Learner
 
 
-def choose(clf: Classifier, got: Admitted) -> tuple[Objective, dict[str, Any]]:
+def choose(clf: Learner, got: Admitted) -> tuple[Objective, dict[str, Any]]:
     """Train the short list on a part, measure the criterion on the weak labels of the rest; the best is trained
     on everything.
     """
@@ -37,6 +37,9 @@ def choose(clf: Classifier, got: Admitted) -> tuple[Objective, dict[str, Any]]:
             f"one of the kinds {sorted(select.SHORT_LIST)}",
             "name a method",
         )
+    only = select.SHORT_LIST[labels.kind]
+    if len(only) == 1:
+        return clf._named(only[0], labels), got.given
     given = estimated(x, labels, got.given, clf.seed)
     tables, source = portfolio.read()
     table = tables.get(labels.kind)
@@ -49,7 +52,11 @@ def choose(clf: Classifier, got: Admitted) -> tuple[Objective, dict[str, Any]]:
     jobs = []
     for candidate in candidates:
         objective = clf._named(candidate, labels)
-        law, values = clf._bound(objective, x, labels, given)
+        try:
+            law, values = clf._bound(objective, x, labels, given)
+        except RefusedError as error:  # these labels are out of its reach, whatever is given
+            clf.scores_[candidate] = {"error": str(error)}
+            continue
         values = {k: (v[train_rows] if k in PER_ROW else v) for k, v in values.items()}
         jobs.append(
             Job(
@@ -97,7 +104,7 @@ def choose(clf: Classifier, got: Admitted) -> tuple[Objective, dict[str, Any]]:
     return objective, {k: v for k, v in given.items() if k in wanted}
 
 
-def judged_by(clf: Classifier, labels: Labels, given: Mapping[str, Any]) -> Any:
+def judged_by(clf: Learner, labels: Labels, given: Mapping[str, Any]) -> Any:
     """The law by which candidates are measured: one for all of them."""
     law = clf.law if clf.law is not None else labels.default_law()
     if isinstance(law, Law):

@@ -11,10 +11,8 @@ from sklearn.base import ClassifierMixin
 from sfumato.core.errors import ParameterError
 from sfumato.labels import ByRow, Labels, Targets
 from sfumato.labels.heads import OneVsRest
-from sfumato.learn.objective import Objective
 
-from .auto import choose
-from .door import Admitted, as_labels
+from .door import as_labels
 from .learner import Learner
 
 
@@ -67,9 +65,6 @@ class Classifier(ClassifierMixin, Learner):
     def _name_classes(self, labels: Labels) -> None:
         super()._name_classes(labels)
         self.classes_ = np.asarray(labels.classes if labels.classes is not None else range(labels.k))
-
-    def _choose(self, got: Admitted) -> tuple[Objective, dict[str, Any]]:
-        return choose(self, got)
 
     def predict_proba(self, X: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
         """(n, K) P(truth | x), columns in the order of classes_. Where several classes may hold at once, P(class

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,18 +28,15 @@ from sfumato.train.progress import Bar
 from sfumato.train.store import Store
 from sfumato.train.world import join
 
+from .auto import choose
 from .door import Admitted, admit, check_kind, check_streamed, sampling
 from .fitted import Fitted
 
 
 class Learner(Fitted):
-    """An estimator that trains networks on labels. Abstract: its faces say what outputs stand for."""
+    """An estimator that trains networks on labels. Abstract: its faces say which labels they read."""
 
     # ------------------------------------------------------------------ what differs
-
-    @abstractmethod
-    def _choose(self, got: Admitted) -> tuple[Objective, dict[str, Any]]:
-        """The objective that method="auto" stands for, and the needs it takes."""
 
     def _name_classes(self, labels: Labels) -> None:
         """Keep what the outputs stand for."""
@@ -81,7 +77,7 @@ class Learner(Fitted):
         self.scores_: dict[str, Any] = {}
         self.choice_: Choice | None = None
         if self.method == "auto":
-            objective, given = self._choose(got)
+            objective, given = choose(self, got)
             got = replace(got, given=given)
         else:
             objective = self.method if isinstance(self.method, Objective) else self._named(self.method, got.labels)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,6 @@ from sfumato.core.errors import ParameterError
 from sfumato.labels import ByRow, Labels, Targets
 from sfumato.learn.objective import Objective
 
-from .door import Admitted
 from .learner import Learner
 
 
@@ -25,14 +23,12 @@ class Regressor(RegressorMixin, Learner):
     that spread, predictions in the targets' own.
 
     Args:
-        method: a name (``sfumato methods`` lists them), an Objective, or "auto": the one method of the kind, l1 for
-            exact targets and u2-regression for lower ones. All other settings are those of Classifier.
+        method: a name (``sfumato methods`` lists them), an Objective, or "auto": l1 for exact targets; for lower
+            ones the better of l1 and u2-regression on held-out lower targets. All other settings are those of Classifier.
 
     Fitted: centre_, spread_, method_ (card), objective_, law_, needs_, history_, chosen_epoch_.
     Errors: as Classifier; labels of classes.
     """
-
-    AUTO: ClassVar[Mapping[str, str]] = {"targets": "l1", "lower": "u2-regression"}
 
     def _read(self, labels: Any, fresh: bool = False) -> Labels:
         if isinstance(labels, ByRow):
@@ -46,9 +42,6 @@ class Regressor(RegressorMixin, Learner):
             self.centre_, self.spread_ = float(labels.value.mean()), spread if spread > 0 else 1.0
         scaled: Labels = labels.scaled(self.centre_, self.spread_)
         return scaled
-
-    def _choose(self, got: Admitted) -> tuple[Objective, dict[str, Any]]:
-        return self._named(self.AUTO[got.labels.kind], got.labels), got.given
 
     def _averaged(self, objective: Objective, each: list[Tensor], banks: list[Any]) -> Tensor:
         return torch.stack([objective.decoded(z, self.head_, b) for z, b in zip(each, banks, strict=True)]).mean(0)
