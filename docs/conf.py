@@ -51,6 +51,7 @@ sphinx_gallery_conf = {
 ROLES = {
     "learn": "Objectives that learn from imperfect labels",
     "aggregate": "From the votes of many sources to a posterior",
+    "rules": "From a few labels, or from scores, to labeling functions",
     "estimate": "From data to one unknown of the world",
     "score": "From a model's output to one number per sample",
     "adapt": "From a finished predictor to another",

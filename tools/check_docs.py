@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOMS = ("labels", "learn", "aggregate", "estimate", "score", "adapt", "infer")
+ROOMS = ("labels", "learn", "aggregate", "rules", "estimate", "score", "adapt", "infer")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

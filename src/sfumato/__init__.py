@@ -15,6 +15,7 @@ _ROOMS = (
     "labels",
     "learn",
     "aggregate",
+    "rules",
     "estimate",
     "score",
     "adapt",

@@ -9,7 +9,7 @@ from functools import cache
 
 from sfumato.core.card import Card, cards, discover, find
 
-ROOMS = ("learn", "aggregate", "estimate", "score", "adapt", "infer")
+ROOMS = ("learn", "aggregate", "rules", "estimate", "score", "adapt", "infer")
 
 
 @cache
@@ -28,7 +28,7 @@ def discover_all() -> None:
 def methods(role: str | None = None, eats: str | None = None) -> list[Card]:
     """The cards of all methods.
 
-    Args: role, one of learn, aggregate, estimate, score, adapt, infer; eats, a kind of labels (noisy, partial, ...):
+    Args: role, one of learn, aggregate, rules, estimate, score, adapt, infer; eats, a kind of labels (noisy, ...):
     what fits it, generic methods included.
     """
     from sfumato import labels

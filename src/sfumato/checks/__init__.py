@@ -9,7 +9,7 @@ def test_contract(card, name):
     sf.checks.run(card, name)
 """
 
-from . import aggregators, declaration, estimates, inference, laws, learning, mathematics, resume, robustness  # noqa: F401 - importing declares
+from . import aggregators, declaration, estimates, inference, laws, learning, mathematics, resume, robustness, rules  # noqa: F401 - importing declares
 from .registry import CHECKS, Check, CheckFailed, Result, applicable, cases, check, law_cases, run
 
 __all__ = ["CHECKS", "Check", "CheckFailed", "Result", "applicable", "cases", "check", "law_cases", "run"]

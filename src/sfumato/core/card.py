@@ -29,10 +29,10 @@ _cards: dict[str, Card] = {}
 class Card:
     """One method as every surface sees it.
 
-    Args: name and aliases (kebab-case), role (learn, aggregate, estimate, score, adapt, infer), kind (what it eats:
-    noisy, partial, ...; "any" where the law decides), needs (facts about the world), claims (contract checks it must
-    pass), paper (key in refs.bib), summary (first sentence of the docstring), cls (the class), waived (contract check
-    -> the reason why it is expected to fail).
+    Args: name and aliases (kebab-case), role (learn, aggregate, rules, estimate, score, adapt, infer), kind (what it
+    eats: noisy, partial, ...; "any" where the law decides), needs (facts about the world), claims (contract checks it
+    must pass), paper (key in refs.bib), summary (first sentence of the docstring), cls (the class), waived (contract
+    check -> the reason why it is expected to fail).
     """
 
     name: str

@@ -21,6 +21,12 @@ class Aggregator(ABC):
     def fit(self, votes: Any) -> Any:
         """The result with .posterior (items, K), .confusion [source, true, said], .quality and .history."""
 
+    def update(self, result: Any, votes: Any, **told: Any) -> Any:
+        """The result of ``fit`` on the votes of a result and new ones together; models that can start where the result
+        ended say so. ``told`` is what ``fit`` takes besides votes.
+        """
+        return self.fit(result.votes.joined(votes), **told)
+
 
 class Estimator(ABC):
     """Data -> the value of one need of the world; accepted wherever that need is."""
@@ -54,6 +60,17 @@ class Adapter(ABC):
     @abstractmethod
     def __call__(self, output: Array) -> Array:
         """The adapted probabilities or logits."""
+
+
+class FunctionMaker(ABC):
+    """Features and a few labels, or scores -> labeling functions that vote on any row."""
+
+    role: ClassVar[str] = "rules"
+    kind: ClassVar[str] = "semi"
+
+    @abstractmethod
+    def make(self, X: Any, *args: Any, **kwargs: Any) -> Any:
+        """The functions, with .matrix(X) (n, functions) codes, -1 where one abstains, and .votes(X)."""
 
 
 class Inference(ABC):
