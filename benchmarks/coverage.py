@@ -2,18 +2,23 @@
 
     OMP_NUM_THREADS=1 nice -n 10 python benchmarks/coverage.py run --out docs/measurements/coverage.csv
     python benchmarks/coverage.py table --out docs/measurements/coverage.csv
+    python benchmarks/coverage.py cell --methods ppi --case logistic --runs 20000 --rows 2000 --labels 200
 
-``run`` appends the rows of one case as it is finished and skips those that the file holds already.
+``run`` appends the rows of one case as it is finished and skips those that the file holds already. ``cell`` looks
+longer at one case, with draws that ``run`` has not seen, and prints what it finds.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
+import os
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import norm
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
 
 from sfumato.core.streams import numpy_rng
 from sfumato.infer import DSL, PPI, CrossPPI, Estimates, PPIPlusPlus
@@ -72,8 +78,39 @@ def flip_rates(y: Floats, x: Floats, error: float) -> Floats:
     return np.minimum(error * lean(y, x[:, 0]) / mean, 0.95)
 
 
+@cache
+def adult() -> tuple[Floats, Floats, Floats]:
+    """(income above 50K, what a model says of it, design): a real table, the census of 46,842 people.
+
+    The design is age and weekly hours, both standardised, and sex; the model is a logistic regression on years of
+    education and marital status, learned on 2,000 rows that are left out of the table.
+    """
+    folder = Path(os.environ.get("SFUMATO_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    spec = importlib.util.spec_from_file_location("load_real", folder / "load_real.py")
+    if spec is None or spec.loader is None or not (folder / "load_real.py").is_file():
+        raise SystemExit(f"no load_real.py in {folder}: set SFUMATO_REAL_DATA")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = module.tabular("adult")
+    told = {c: np.array([row[i] for row in found["rows"]]) for i, c in enumerate(found["columns"])}
+    y = found["y"].astype(float)
+    age, hours, years = (told[c].astype(float) for c in ("age", "hours-per-week", "education-num"))
+    married = np.char.startswith(told["marital-status"], "Married")
+    seen = np.column_stack([years, married])
+    order = np.random.default_rng(0).permutation(len(y))
+    aside, kept = order[:2000], order[2000:]
+    said = LogisticRegression().fit(seen[aside], y[aside]).predict(seen[kept])
+    x = np.column_stack([(age - age.mean()) / age.std(), (hours - hours.mean()) / hours.std(), told["sex"] == "Male"])
+    return y[kept], said.astype(float), x[kept].astype(float)
+
+
+@cache
 def population(case: str) -> Floats:
-    """Exact coefficients of the population, by enumeration of its six cells."""
+    """Exact coefficients of the population, by enumeration of its six cells; adult: by its whole table."""
+    if case.startswith("adult"):
+        y, _, x = adult()
+        whole = census(y, np.column_stack([np.ones(len(y)), x]))
+        return fit(estimand(case), whole, np.zeros(1), 0.5, 1.0).theta
     p = expit(BETA[0] + CELLS @ BETA[1:])
     if case == "mean":
         return np.array([p.mean()])
@@ -89,49 +126,56 @@ def population(case: str) -> Floats:
     return BETA
 
 
-def draw(case: str, error: float, rng: np.random.Generator) -> World:
-    """A fresh sample of 2,000 rows."""
-    x = CELLS[rng.integers(0, 6, ROWS)]
+def draw(case: str, error: float, rng: np.random.Generator, rows: int = ROWS) -> World:
+    """A fresh sample, of 2,000 rows."""
+    if case.startswith("adult"):
+        y, said, x = adult()
+        at = rng.integers(0, len(y), rows)
+        return World(y[at], said[at], x[at], None, population(case))
+    x = CELLS[rng.integers(0, 6, rows)]
     eta = BETA[0] + x @ BETA[1:]
-    y = (rng.random(ROWS) < expit(eta)).astype(float)
-    wrong = rng.random(ROWS) < flip_rates(y, x, error)
+    y = (rng.random(rows) < expit(eta)).astype(float)
+    wrong = rng.random(rows) < flip_rates(y, x, error)
     value = population(case)
     if case == "poisson":
         y = rng.poisson(np.exp(eta)).astype(float)
         return World(y, y + np.where(wrong, 1 + (x[:, 0] > 0), 0), x, None, value)
     if case == "quantile":
-        y = 1 + x @ BETA[1:] + rng.normal(size=ROWS)
-        return World(y, np.where(wrong, 1 + y, y) + 0.3 * rng.normal(size=ROWS), x, None, value)
+        y = 1 + x @ BETA[1:] + rng.normal(size=rows)
+        return World(y, np.where(wrong, 1 + y, y) + 0.3 * rng.normal(size=rows), x, None, value)
     if case == "fixed effects":  # rows of 400 clusters of five in ten groups
-        clusters = np.arange(ROWS) // 5
+        clusters = np.arange(rows) // 5
         groups = clusters % 10
-        y = x @ BETA[1:] + groups / 5 + 0.7 * rng.normal(size=400)[clusters] + rng.normal(size=ROWS)
+        y = x @ BETA[1:] + groups / 5 + 0.7 * rng.normal(size=rows // 5)[clusters] + rng.normal(size=rows)
         guess = y + np.where(wrong, 2 * x[:, 0] + groups / 5, 0)
         return World(y, guess, x, None, BETA[1:], groups, clusters)
     if case == "covariate":  # x2 is what is predicted; its errors lean on the outcome
         lean = np.where(y == 1, 1.5, 0.5)
         share = float(expit(BETA[0] + CELLS @ BETA[1:]).mean())
         guess = x.copy()
-        guess[:, 1] *= np.where(rng.random(ROWS) < error * lean / (0.5 + share), -1, 1)
+        guess[:, 1] *= np.where(rng.random(rows) < error * lean / (0.5 + share), -1, 1)
         return World(y, y, x, guess, value)
     return World(y, np.where(wrong, 1 - y, y), x, None, value)
 
 
 def estimand(case: str) -> str:
-    return {"covariate": "logistic", "fixed effects": "linear"}.get(case, case)
+    return {"covariate": "logistic", "fixed effects": "linear"}.get(case, case.removeprefix("adult "))
 
 
-def run_once(name: str, case: str, error: float, seed: int) -> tuple[Estimates, Floats, Floats]:
+def run_once(
+    name: str, case: str, error: float, seed: int, rows: int = ROWS, labels: int = LABELS
+) -> tuple[Estimates, Floats, Floats]:
     """(table, interval ends of taking surrogates for the truth, the population's values)."""
     rng = numpy_rng(seed, f"coverage-{case}-{error}")
-    w = draw(case, error, rng)
+    w = draw(case, error, rng, rows)
     family = estimand(case)
     if name == "dsl":  # labelled by chances that lean on what the design can see
         seen = w.surrogate if w.X_surrogate is None else w.X_surrogate[:, 1]
-        chance = np.where(seen > np.median(seen) - 0.5, 0.13, 0.07)
-        labelled = rng.random(ROWS) < chance
+        bar = 0.5 if case.startswith("adult") else np.median(seen) - 0.5
+        chance = np.where(seen > bar, 1.3, 0.7) * labels / rows
+        labelled = rng.random(rows) < chance
     else:
-        labelled = np.arange(ROWS) < LABELS
+        labelled = np.arange(rows) < labels
     plain = family in ("mean", "quantile")
     X: Floats | None = None if plain else w.X.copy()
     truth = np.where(labelled, w.truth, np.nan)
@@ -153,29 +197,25 @@ def run_once(name: str, case: str, error: float, seed: int) -> tuple[Estimates, 
     return table, naive(family, w, told["intercept"]), w.value
 
 
+def census(y: Floats, x: Floats, clusters: NDArray[np.int64] | None = None) -> Sample:
+    """Rows whose labels all count as true."""
+    zero = np.zeros(len(y))
+    all_ = np.ones(len(y), bool)
+    names = ("",) * x.shape[1]
+    return Sample(y, y, x, x, all_, np.full(len(y), 1 / len(y)), zero, zero.astype(np.int64), clusters, names, True)
+
+
 def naive(family: str, w: World, intercept: bool) -> Floats:
     """(low, high) of the intervals that take every surrogate for the truth."""
+    rows = len(w.truth)
     x = w.X if w.X_surrogate is None else w.X_surrogate
     if family in ("mean", "quantile"):
-        x = np.ones((ROWS, 1))
+        x = np.ones((rows, 1))
     else:
-        x = np.column_stack([np.ones((ROWS, int(intercept))), x])
+        x = np.column_stack([np.ones((rows, int(intercept))), x])
         if w.groups is not None:
             x = np.column_stack([x, w.groups[:, None] == np.arange(10)])
-    zero = np.zeros(ROWS)
-    s = Sample(
-        w.surrogate,
-        w.surrogate,
-        x.astype(float),
-        x.astype(float),
-        np.ones(ROWS, bool),
-        np.full(ROWS, 1 / ROWS),
-        zero,
-        zero.astype(np.int64),
-        w.clusters,
-        ("",) * x.shape[1],
-        True,
-    )
+    s = census(w.surrogate, x.astype(float), w.clusters)
     z = float(norm.isf(0.025))
     found = fit(family, s, np.zeros(1), 0.7, z)
     if found.ends is not None:
@@ -190,6 +230,7 @@ CASES = [
     *[("cross-ppi", c) for c in ("mean", "linear", "logistic", "poisson")],
     *[("dsl", c) for c in ("mean", "quantile", "linear", "logistic", "poisson", "covariate", "fixed effects")],
 ]
+REAL = [(m, c) for m in ("ppi-plus-plus", "cross-ppi", "dsl") for c in ("adult linear", "adult logistic")]
 
 
 def measure(name: str, case: str, error: float, runs: int) -> list[dict[str, Any]]:
@@ -229,6 +270,34 @@ def measure(name: str, case: str, error: float, runs: int) -> list[dict[str, Any
     ]
 
 
+def cell(name: str, case: str, error: float, runs: int, rows: int, labels: int) -> None:
+    """One line per coefficient: coverage, and the variance that is stated beside the one that is seen.
+
+    A normal interval whose stated variance is right on average still covers too often where the standard error grows
+    as the estimate strays. ``symmetric``: coverage if every run used the same standard error, the one that is seen.
+    """
+    tables = [run_once(name, case, error, RUNS + seed, rows, labels)[0] for seed in range(runs)]
+    value = BETA[1:] if case == "fixed effects" else population(case)
+    found = np.stack([t.estimate for t in tables])
+    stated = np.stack([t.std_error for t in tables])
+    hit = np.mean([(t.low <= value) & (value <= t.high) for t in tables], axis=0)
+    off = np.abs(found - value)
+    apart = [float(np.corrcoef(off[:, j], stated[:, j])[0, 1]) for j in range(len(value))]
+    flat = (off <= norm.isf(0.025) * found.std(0)).mean(0)
+    print(
+        "| labelled | rows | runs | coefficient | coverage | stated / seen variance | corr(error, s.e.) | symmetric |"
+    )
+    print("|-|-|-|-|-|-|-|-|")
+    for j, coefficient in enumerate(tables[0].names):
+        ratio = float((stated[:, j] ** 2).mean() / found[:, j].var())
+        chance = 100 * np.sqrt(hit[j] * (1 - hit[j]) / runs)
+        print(
+            f"| {labels} | {rows} | {runs} | {coefficient} | {100 * hit[j]:.2f} +- {chance:.2f} "
+            f"| {ratio:.3f} | {apart[j]:.2f} | {100 * flat[j]:.2f} |",
+            flush=True,
+        )
+
+
 def done(path: Path) -> list[dict[str, str]]:
     """The rows that the file holds."""
     if not path.exists():
@@ -237,12 +306,18 @@ def done(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def wrong_share() -> float:
+    """Of the surrogates of the real table."""
+    y, said, _ = adult()
+    return round(float((y != said).mean()), 2)
+
+
 def run(path: Path, runs: int, cases: Sequence[str]) -> None:
     """Every case that the file has not."""
     seen = {(r["method"], r["case"], r["accuracy"]) for r in done(path)}
     fresh = not path.exists()
-    for error in (0.2, 0.1):
-        for name, case in CASES:
+    for error, each in ((0.2, CASES), (0.1, CASES), (wrong_share(), REAL)):
+        for name, case in each:
             if (name, case, str(round(1 - error, 2))) in seen or (cases and name not in cases):
                 continue
             rows = measure(name, case, error, runs)
@@ -276,13 +351,20 @@ def _range(values: list[float], digits: int) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("run", "table"))
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("what", choices=("run", "table", "cell"))
+    parser.add_argument("--out", type=Path, default=Path("docs/measurements/coverage.csv"))
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--methods", nargs="*", default=())
+    parser.add_argument("--case", default="logistic")
+    parser.add_argument("--accuracy", type=float, default=0.8)
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--labels", type=int, default=LABELS)
     given = parser.parse_args(argv)
     if given.what == "run":
         run(given.out, given.runs, given.methods)
+    elif given.what == "cell":
+        for name in given.methods:
+            cell(name, given.case, round(1 - given.accuracy, 2), given.runs, given.rows, given.labels)
     else:
         table(given.out)
     return 0

@@ -303,6 +303,21 @@ def test_the_expected_width_at_the_pilot_s_labels_is_the_pilot_s(method: Any) ->
     assert expected_width(got, int(r.sum())) == pytest.approx(got.width[0], rel=0.05)
 
 
+@pytest.mark.parametrize("method", [PPIPlusPlus("linear"), DSL("linear", learner=None)])
+def test_the_expected_width_of_a_clustered_pilot_keeps_its_design_effect(method: Any) -> None:
+    _, y, f, x, _ = world(rows=4000)
+    cluster = np.arange(4000) // 10
+    y, f, x = y[cluster * 10], f[cluster * 10], x[cluster * 10]  # ten copies of each row
+    r = cluster % 4 == 0
+    got = method.fit(np.where(r, y, np.nan), f, x, clusters=cluster)
+    assert expected_width(got, int(r.sum())) == pytest.approx(got.width[0], rel=0.1)
+    assert got.gold is not None
+    assert expected_width(got, int(r.sum()), gold=True) == pytest.approx(got.gold.width[0], rel=0.1)
+    alone = method.fit(np.where(r, y, np.nan), f, x)
+    assert got.effect == pytest.approx([10] * len(got.names), rel=0.05)
+    assert expected_width(alone, 500) < 0.4 * expected_width(got, 500)
+
+
 def test_labels_needed_is_the_least_number_that_is_enough() -> None:
     truth, _, f, _, r = world(rows=3000)
     got = PPIPlusPlus().fit(truth, f)

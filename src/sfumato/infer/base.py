@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -72,6 +72,10 @@ class Surrogate(Inference):
         k = len(s.names)
         found = engine.fit(self.estimand, s, lam, self.q, z)
         cov = engine.covariance(found.influence, s)[:k, :k]
+        effect = np.ones(k)
+        if s.clusters is not None:
+            alone = np.diag(engine.covariance(found.influence, replace(s, clusters=None)))[:k]
+            effect = np.divide(np.diag(cov), alone, out=effect, where=alone > 0)
         theta, ends = found.theta[:k], found.ends
         if self.bootstrap:
             drawn = engine.bootstrap(self.estimand, s, lam, self.q, found.theta, self.bootstrap, self.seed)[:, :k]
@@ -101,4 +105,5 @@ class Surrogate(Inference):
             gold,
             found.pieces[:, :k],
             s.pooled,
+            effect,
         )

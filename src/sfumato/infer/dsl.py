@@ -118,7 +118,7 @@ def combined(tables: Sequence[Estimates]) -> Estimates:
     if size.min() < 0:
         cov = (basis * np.maximum(size, 0)) @ basis.T
     z = float(norm.isf((1 - tables[0].level) / 2))
-    pieces = np.median([t.pieces for t in tables], 0)
+    pieces, effect = (np.median([getattr(t, what) for t in tables], 0) for what in ("pieces", "effect"))
     return replace(
         tables[0],
         estimate=middle,
@@ -127,6 +127,7 @@ def combined(tables: Sequence[Estimates]) -> Estimates:
         high=middle + z * error,
         covariance=cov,
         pieces=pieces,
+        effect=effect,
     )
 
 

@@ -17,7 +17,9 @@ def expected_width(pilot: Estimates, labels: int, coefficient: str | None = None
     With variances of one row's influence, true :math:`\sigma_y^2` and predicted :math:`\sigma_f^2`, and their
     covariance :math:`\sigma_{yf}`, the variance is
     :math:`\sigma_y^2/n - 2\lambda\sigma_{yf}/n + \lambda^2\sigma_f^2(1/n + 1/N)`, N = rows - n; pooled designs have
-    :math:`[\sigma_y^2 + (M/n - 1)(\sigma_y^2 - 2\sigma_{yf} + \sigma_f^2)]/M`. ppi-plus-plus tunes lambda anew.
+    :math:`[\sigma_y^2 + (M/n - 1)(\sigma_y^2 - 2\sigma_{yf} + \sigma_f^2)]/M`. ppi-plus-plus tunes lambda anew. With
+    clusters the variance is multiplied by the pilot's own design effect, its clustered variance over that of
+    independent rows: labels are then taken to fall on clusters as they did in the pilot.
 
     Args: pilot, a table of this room; labels from 2 to the pilot's rows - 2; coefficient, its name (the first where
     None); gold, for the true labels alone.
@@ -63,4 +65,6 @@ def _widths(pilot: Estimates, n: Floats, coefficient: str | None, gold: bool) ->
         if pilot.method == "ppi-plus-plus":
             lam = np.clip(np.divide(yf / n, both, out=np.zeros(len(n)), where=both > 0), 0, 1)
         variance = yy / n - 2 * lam * yf / n + lam**2 * both
+    own = pilot.gold if gold and pilot.gold is not None else pilot
+    variance = variance * own.effect[min(j, len(own.effect) - 1)]
     return np.asarray(2 * norm.isf((1 - pilot.level) / 2) * np.sqrt(np.maximum(variance, 0)))

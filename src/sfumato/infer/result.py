@@ -19,8 +19,8 @@ class Estimates:
 
     Arrays run over ``names``; covariance (k, k); lam: how far the predictions were trusted, one number or one per
     coefficient; gold: the same from the true labels alone, None where those do not suffice; max_weight: the largest
-    weight of a labelled row over their mean (1 where all had the same chance); pieces and pooled: what
-    ``labels_needed`` reads.
+    weight of a labelled row over their mean (1 where all had the same chance); pieces, pooled and effect: what
+    ``labels_needed`` reads, effect (k,) the variance with clusters over the one of independent rows.
     """
 
     method: str
@@ -39,6 +39,7 @@ class Estimates:
     gold: Estimates | None = field(default=None, repr=False)
     pieces: Floats = field(default_factory=lambda: np.zeros((3, 0)), repr=False)
     pooled: bool = False
+    effect: Floats = field(default_factory=lambda: np.ones(1), repr=False)
 
     @property
     def z(self) -> Floats:
