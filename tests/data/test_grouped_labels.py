@@ -64,6 +64,21 @@ def test_comparisons(tmp_path: Path) -> None:
     same(read_labels(read(path), "comparisons:pair,first"), L.Comparisons.from_lists([(2, 0), (1, 3)]))
 
 
+def test_triplets(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    head = "x,triplet,place\n"
+    path.write_text(head + "1,p,far\n2,p,anchor\n3,p,near\n4,,\n5,q,anchor\n6,q,near\n7,q,far\n", encoding="utf-8")
+    same(read_labels(read(path), "triplets:triplet,place"), L.Triplets.from_lists([(1, 2, 0), (4, 5, 6)]))
+    for rows, message in (
+        ("1,p,far\n2,p,anchor", "far, anchor alone"),
+        ("1,p,far\n2,p,far\n3,p,near", "place 'far' of row 1"),
+        ("1,p,middle", "place 'middle' of row 0"),
+    ):
+        path.write_text(head + rows + "\n", encoding="utf-8")
+        with pytest.raises(LabelError, match=message):
+            read_labels(read(path), "triplets:triplet,place")
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
@@ -72,6 +87,7 @@ def test_comparisons(tmp_path: Path) -> None:
         ("sets:a,b,c", "sets:set,prior"),
         ("pairs:pair", "pairs:pair,relation"),
         ("comparisons:a,b,c", "comparisons:pair,first"),
+        ("triplets:a", "triplets:triplet,place"),
     ],
 )
 def test_too_few_or_many_columns_show_an_example(text: str, hint: str) -> None:

@@ -23,8 +23,12 @@ LabelsText = Annotated[
         metavar="KIND:COLUMN",
         help="Kind (exact, noisy, partial, complementary, pu, pu-single, semi) and column; partial and complementary "
         "take 'a|b|c' lists or several 0/1 columns, KIND:COLUMN,COLUMN. Of several rows: bags:bag,count (or a count "
-        "per class), bag-shares:bag,share, bag-values:bag,any, sets:set,share, pairs:pair,relation, "
-        "comparisons:pair,first. Shares of the classes: distribution:share_a,share_b.",
+        "per class), bag-shares:bag,share, bag-values:bag,any, sets:set,share, set-ranks:set,rank, "
+        "pairs:pair,relation, comparisons:pair,first, triplets:triplet,place, "
+        "confidence-differences:pair,lead, similarities:pair,chance. "
+        "Classes that may hold at once: multi-label:a,b,c. A column per source: votes:s1,s2. Shares of the classes: "
+        "distribution:share_a,share_b. Chances of positive rows: confidence:p. Numbers: targets:y, or lower:y where "
+        "some were seen too low.",
     ),
 ]
 Drop = Annotated[

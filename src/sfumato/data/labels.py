@@ -30,6 +30,7 @@ from sfumato.labels import (
     Sets,
     Similarities,
     Targets,
+    Triplets,
     Votes,
 )
 from sfumato.labels.encode import is_missing
@@ -50,6 +51,7 @@ SEVERAL = {
     "set-ranks": (2, 2),
     "pairs": (2, 2),
     "comparisons": (2, 2),
+    "triplets": (2, 2),
     "confidence-differences": (2, 2),
     "similarities": (2, 2),
     "votes": (2, None),
@@ -63,6 +65,7 @@ FORMS = {
     "set-ranks": "for example set-ranks:set,rank",
     "pairs": "for example pairs:pair,relation",
     "comparisons": "for example comparisons:pair,first",
+    "triplets": "for example triplets:triplet,place",
     "confidence-differences": "for example confidence-differences:pair,lead",
     "similarities": "for example similarities:pair,chance",
 }
@@ -70,6 +73,11 @@ MASKED: dict[str, type[Partial] | type[Complementary]] = {"partial": Partial, "c
 TOLD: dict[str, type[ConfidenceDifferences] | type[Similarities]] = {
     "confidence-differences": ConfidenceDifferences,
     "similarities": Similarities,
+}
+TUPLES: dict[str, type[Pairs] | type[Comparisons] | type[Triplets]] = {
+    "pairs": Pairs,
+    "comparisons": Comparisons,
+    "triplets": Triplets,
 }
 _FLAGS = {"true": True, "false": False}
 
@@ -125,10 +133,11 @@ def read_labels(table: Table, spec: Spec | str, classes: Sequence[str] | None = 
     count of positives, or a count per class (bags), shares in their place (bag-shares), or whether it holds any
     positive (bag-values); the set of each row, and its share of positives where known (sets) or a number that is larger
     where its share is (set-ranks); the pair of each row, and "similar" or "dissimilar" (pairs), 1 on the row that is at
-    least as positive (comparisons), the row's lead in P(positive) over the other (confidence-differences), or P(same
-    class) (similarities); P(positive) of positive rows (confidence); the share of each class (distribution); a number
-    per row (targets), or one that may be too low (lower); a column
-    per source, blank where it gave no label (votes). Errors: a missing column, and those of the container.
+    least as positive (comparisons), the triplet of each row, and "anchor", "near" or "far" (triplets), the row's lead
+    in P(positive) over the other (confidence-differences), or P(same class) (similarities); P(positive) of positive
+    rows (confidence); the share of each class (distribution); a number per row (targets), or one that may be too low
+    (lower); a column per source, blank where it gave no label (votes). Errors: a missing column, and those of the
+    container.
     """
     spec = parse(spec) if isinstance(spec, str) else spec
     columns = [table.column(name) for name in spec.columns]
@@ -235,10 +244,10 @@ def _grouped(spec: Spec, columns: list[Any], classes: Sequence[str] | None) -> L
         return Sets.from_column(group, order=_steps(group, told[0]), classes=names)
     if spec.kind in TOLD:
         return TOLD[spec.kind].from_column(group, told[0], names)
-    pairs = (
-        Pairs.from_column(group, told[0]) if spec.kind == "pairs" else Comparisons.from_column(group, _flags(told[0]))
-    )
-    return pairs if names is None else type(pairs)(pairs.members, pairs.offsets, pairs.form, names)
+    if spec.kind == "comparisons":
+        told[0] = _flags(told[0])
+    tuples = TUPLES[spec.kind].from_column(group, told[0])
+    return tuples if names is None else type(tuples)(tuples.members, tuples.offsets, tuples.form, names)
 
 
 def _steps(names: list[Any], ranks: list[Any]) -> list[tuple[Any, Any]]:
