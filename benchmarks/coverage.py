@@ -227,7 +227,7 @@ def naive(family: str, w: World, intercept: bool) -> Floats:
 CASES = [
     *[("ppi", c) for c in ("mean", "quantile", "linear", "logistic", "poisson")],
     *[("ppi-plus-plus", c) for c in ("mean", "quantile", "linear", "logistic", "poisson")],
-    *[("cross-ppi", c) for c in ("mean", "linear", "logistic", "poisson")],
+    *[("cross-ppi", c) for c in ("mean", "quantile", "linear", "logistic", "poisson")],
     *[("dsl", c) for c in ("mean", "quantile", "linear", "logistic", "poisson", "covariate", "fixed effects")],
 ]
 REAL = [(m, c) for m in ("ppi-plus-plus", "cross-ppi", "dsl") for c in ("adult linear", "adult logistic")]

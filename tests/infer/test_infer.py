@@ -16,6 +16,7 @@ from sklearn.linear_model import LinearRegression
 import sfumato as sf
 from sfumato.core.errors import DivergedError, LabelError, NeedError, ParameterError, RefusedError, ShapeError
 from sfumato.infer import DSL, PPI, CrossPPI, DesignWarning, PPIPlusPlus, expected_width, labels_needed
+from sfumato.infer.crossfit import folds_of
 
 Floats = NDArray[np.float64]
 FAMILIES = ("linear", "logistic", "poisson")
@@ -171,7 +172,46 @@ def test_quantile_inverts_the_rectified_distribution_function() -> None:
     assert got.high[0] == grid[accepted[-1] + 1]
 
 
+def test_cross_ppi_quantile_averages_the_steps_of_its_models() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(300, 2))
+    y = x[:, 0] + rng.normal(size=300)
+    r = np.arange(300) < 60
+    got = CrossPPI("quantile", q=0.6, learner=LinearRegression(), folds=3).fit(np.where(r, y, np.nan), x)
+    fold = folds_of(r, None, 3, 0, 0)
+    models = [LinearRegression().fit(x[r & (fold != k)], y[r & (fold != k)]) for k in range(3)]
+    f = np.stack([m.predict(x) for m in models], 1)
+    own = f[np.arange(300), fold][r]
+    grid = np.unique(np.concatenate([y[r], own, f[~r].ravel()]))
+    kept, F = [], []
+    for t in grid:
+        moved = (y[r] <= t) * 1.0 - (own <= t)
+        steps = (f[~r] <= t).mean(1)
+        F.append(steps.mean() + moved.mean())
+        kept.append(abs(F[-1] - 0.6) <= norm.isf(0.025) * np.sqrt(steps.var(ddof=1) / 240 + moved.var(ddof=1) / 60))
+    accepted = np.flatnonzero(kept)
+    assert got.estimate[0] == grid[np.flatnonzero(np.array(F) >= 0.6 - 1e-12)[0]]
+    assert (got.low[0], got.high[0]) == (grid[accepted[0]], grid[accepted[-1] + 1])
+
+
 # ---------------------------------------------------------------- identities
+
+
+def test_cross_ppi_of_models_that_agree_is_ppi() -> None:
+    class Told(LinearRegression):  # type: ignore[misc]
+        """The first feature is the prediction."""
+
+        def predict(self, X: Floats) -> Floats:
+            return X[:, 0]
+
+    truth, _, f, x, _ = world()
+    f = f + x[:, 0]
+    for family in ("mean", "quantile", "linear"):
+        X = x if family == "linear" else None
+        a = CrossPPI(family, learner=Told(), folds=4).fit(truth, f[:, None], X)
+        b = PPI(family).fit(truth, f, X)
+        assert np.allclose(a.estimate, b.estimate, rtol=1e-9)
+        assert np.allclose([a.low, a.high], [b.low, b.high], rtol=1e-9)
 
 
 @pytest.mark.parametrize("family", ("mean", "quantile", *FAMILIES))
@@ -373,7 +413,6 @@ T, F = np.array([1.0, 0, 1, np.nan, np.nan, np.nan]), np.array([1.0, 0, 1, 1, 0,
         (lambda: PPI("linear").fit(T, F, F, names=["a", "b"]), ShapeError, "2 names"),
         (lambda: PPI("linear").fit(T, F, np.ones(6)), DivergedError, "collinear"),
         (lambda: PPI("quantile").fit(T, F, clusters=[0, 0, 1, 1, 2, 2]), RefusedError, "clustered"),
-        (lambda: CrossPPI("quantile").fit(T, F), RefusedError, "cross-ppi of a quantile"),
         (lambda: CrossPPI(folds=9).fit(T, F), ParameterError, "folds=9"),
         (lambda: CrossPPI(learner=3, folds=3).fit(T, F), ParameterError, "learner=3"),
         (lambda: DSL(folds=3).fit(T), NeedError, "nothing that the learner can read"),

@@ -38,16 +38,10 @@ class Surrogate(Inference):
     bootstrap: int = 0
     seed: int = 0
 
-    def checked(self, allowed: tuple[str, ...] = ESTIMANDS) -> None:
+    def checked(self) -> None:
         """The settings, within their bounds."""
         if self.estimand not in ESTIMANDS:
             raise ParameterError(f"estimand={self.estimand!r}", f"one of {ESTIMANDS}")
-        if self.estimand not in allowed:
-            raise RefusedError(
-                f"{self.card.name} of a {self.estimand}",  # type: ignore[attr-defined]
-                f"one of {allowed}",
-                "use PPI or PPIPlusPlus with predictions of a model that saw none of the labels",
-            )
         if not 0 < self.q < 1 or not 0 < self.level < 1:
             raise ParameterError(f"q={self.q}, level={self.level}", "both inside (0, 1)")
         if self.bootstrap != 0 and self.bootstrap < 20:

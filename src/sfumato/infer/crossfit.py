@@ -44,10 +44,11 @@ def crossfit(
 ) -> Floats:
     """(rows,) predictions of the target by models of the labelled rows outside a row's fold.
 
-    ``everywhere``: an unlabelled row gets the mean of all models' predictions instead of its own fold's.
+    ``everywhere``: (rows, K) instead, where an unlabelled row gets every model's prediction and a labelled one that of
+    its own fold's K times.
     """
-    found = np.zeros(len(target))
     count = int(fold.max()) + 1
+    found = np.zeros((len(target), count))
     for f in range(count):
         seen = labelled & (fold != f)
         if seen.sum() < 2:
@@ -55,8 +56,10 @@ def crossfit(
                 f"{int(seen.sum())} labelled rows outside fold {f}", "at least 2", "ask for other folds, or more labels"
             )
         fitted = model(learner, seed).fit(features[seen], target[seen])
-        asked = (labelled & (fold == f)) | ~labelled if everywhere else fold == f
-        if asked.any():
-            share = np.where(labelled[asked], 1.0, 1 / count) if everywhere else 1.0
-            found[asked] += share * np.asarray(fitted.predict(features[asked]), np.float64)
-    return found
+        own = labelled & (fold == f) if everywhere else fold == f
+        for rows, columns in (
+            ((own, slice(None)), (~labelled, slice(f, f + 1))) if everywhere else ((own, slice(None)),)
+        ):
+            if rows.any():
+                found[rows, columns] = np.asarray(fitted.predict(features[rows]), np.float64)[:, None]
+    return found if everywhere else found[:, 0]

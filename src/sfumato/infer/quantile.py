@@ -21,15 +21,19 @@ class Quantile:
 def quantile(s: Sample, lam: float, q: float, z: float) -> Quantile:
     r"""The q quantile by inverting the rectified distribution function.
 
-    .. math:: F(\theta) = \sum_i b_i 1[y_i \le \theta] + \lambda c_i 1[f_i \le \theta]
+    .. math:: F(\theta) = \sum_i b_i 1[y_i \le \theta] + \lambda c_i \frac1K \sum_k 1[f_{ik} \le \theta]
 
-    The point is the first value with F >= q; the interval holds all :math:`\theta` with
-    :math:`|F(\theta) - q| \le z\,se(F(\theta))`, and everything between the least and the largest of them, since F need
-    not rise everywhere. Influences are scaled so that their standard error is a half interval over z.
+    with K = 1 prediction per row, or those of K models. The point is the first value with F >= q; the interval holds
+    all :math:`\theta` with :math:`|F(\theta) - q| \le z\,se(F(\theta))`, and everything between the least and the
+    largest of them, since F need not rise everywhere. Influences are scaled so that their standard error is a half
+    interval over z.
     """
     total = s.b.sum() + lam * s.c.sum()  # 1, but for chances whose inverse weights do not add up to the rows
     b, a = s.b / total, lam * s.c / total
-    grid = np.unique(np.concatenate([s.y_true[s.labelled], s.y_pred]))
+    each = s.y_pred[:, None] if s.each is None else np.sort(s.each, 1)
+    k = each.shape[1]
+    order = np.arange(1, 2 * k, 2) / k  # the square of a mean of K sorted steps rises by (2j - 1) / K^2 at the j-th
+    grid = np.unique(np.concatenate([s.y_true[s.labelled], each.ravel()]))
 
     def sums(at: Floats, value: Floats) -> Floats:
         """(grid,) sum of value over rows with at <= the grid's value."""
@@ -39,11 +43,13 @@ def quantile(s: Sample, lam: float, q: float, z: float) -> Quantile:
     true = np.where(s.labelled, s.y_true, s.y_pred)
     for stratum in np.unique(s.strata):
         mine = s.strata == stratum
-        y, f, b_, a_ = true[mine], s.y_pred[mine], b[mine], a[mine]
-        mean = sums(y, b_) + sums(f, a_)
+        y, f, b_, a_ = true[mine], each[mine].ravel(), b[mine], a[mine]
+        part = np.repeat(a_ / k, k)  # of each model's step
+        mean = sums(y, b_) + sums(f, part)
         # one row's moment is b (1[y <= t] - q) + a (1[f <= t] - q); its square, summed over rows
         pull = q * (a_ + b_)
-        square = sums(y, b_ * (b_ - 2 * pull)) + sums(f, a_ * (a_ - 2 * pull)) + 2 * sums(np.maximum(y, f), a_ * b_)
+        square = sums(y, b_ * (b_ - 2 * pull)) + sums(f, part * (np.outer(a_, order).ravel() - 2 * np.repeat(pull, k)))
+        square += 2 * sums(np.maximum(np.repeat(y, k), f), part * np.repeat(b_, k))
         n = mine.sum()
         variance += (square + (pull**2).sum() - (mean - pull.sum()) ** 2 / n) * n / (n - 1)
         F += mean
@@ -58,5 +64,5 @@ def quantile(s: Sample, lam: float, q: float, z: float) -> Quantile:
     spread = float(np.sqrt(variance[at]))
     scale = float(ends[1, 0] - ends[0, 0]) / (2 * z * spread) if spread > 0 else 0.0
     m_true = b * ((true <= theta[0]) - q) * scale
-    m_pred = s.c / total * ((s.y_pred <= theta[0]) - q) * scale
+    m_pred = s.c / total * ((each <= theta[0]).mean(1) - q) * scale
     return Quantile(theta, ends, (m_true[:, None], m_pred[:, None]))

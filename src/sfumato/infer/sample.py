@@ -22,7 +22,8 @@ class Sample:
     y_true, y_pred (rows,), x_true, x_pred (rows, d): what is not known holds the prediction and has b = 0; labelled
     (rows,); b, c (rows,) weights of the true and the predicted moment; strata (rows,): rows that were drawn apart;
     clusters (rows,) codes or None; names of the coefficients that are shown, the first ones of d; pooled: the
-    predicted moment is summed over all rows, the labelled included.
+    predicted moment is summed over all rows, the labelled included; each (rows, K): what several models predict, whose
+    moments are averaged where they are not linear in the prediction (a quantile's), y_pred being their mean.
     """
 
     y_true: Floats
@@ -36,6 +37,7 @@ class Sample:
     clusters: Ints | None
     names: tuple[str, ...]
     pooled: bool
+    each: Floats | None = None
 
 
 @dataclass(frozen=True)
