@@ -12,6 +12,7 @@ from sfumato.core.errors import ParameterError
 from sfumato.core.roles import Aggregator
 
 from .kernel import Floats, Kernel, normalised
+from .reader import Reader
 from .result import Aggregated, finish
 
 
@@ -62,7 +63,7 @@ class Bwa(Aggregator):
             cross = np.einsum("jkk->jk", kernel.counts(z))
             precision = (self.strength + spoken) / (scatter + np.maximum(square - 2 * cross + mass, 0))
             mean = z.mean(0)
-            before, z = z, kernel.clamp(self._average(kernel, precision, mean))
+            before, z = z, kernel.clamp(average(kernel, precision, mean, self.pull))
             if converged := bool(np.abs(z - before).max() <= self.tolerance):
                 break
         table = precision[:, None, :] * eye
@@ -72,11 +73,25 @@ class Bwa(Aggregator):
             table,
             prior=normalised(mean),
             product=False,
-            read=lambda new: normalised(self._average(new, precision, mean)),
+            read=Averages(precision, mean, self.pull),
             converged=converged,
         )
 
-    def _average(self, kernel: Kernel, precision: Floats, mean: Floats) -> Floats:
-        said = kernel.scores(precision[:, None, :] * np.eye(kernel.k))
-        all_ = kernel.scores(np.repeat(precision[:, None, :], kernel.k, axis=1))
-        return np.asarray((self.pull * mean + said) / (self.pull + all_))
+
+def average(kernel: Kernel, precision: Floats, mean: Floats, pull: float) -> Floats:
+    """(n, K) means of the votes by the precision (sources, K) of each, and of ``mean`` (K,) by ``pull``."""
+    said = kernel.scores(precision[:, None, :] * np.eye(kernel.k))
+    all_ = kernel.scores(np.repeat(precision[:, None, :], kernel.k, axis=1))
+    return np.asarray((pull * mean + said) / (pull + all_))
+
+
+@dataclass
+class Averages(Reader):
+    """Averages of new votes by the precisions that were found."""
+
+    precision: Floats
+    mean: Floats
+    pull: float
+
+    def __call__(self, kernel: Kernel) -> Floats:
+        return normalised(average(kernel, self.precision, self.mean, self.pull))

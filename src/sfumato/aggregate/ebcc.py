@@ -14,6 +14,7 @@ from sfumato.core.streams import numpy_rng
 from .em import EM
 from .ibcc import divergence, expected_logs
 from .kernel import Floats, Kernel, normalised
+from .reader import Reader
 from .result import Aggregated, finish
 
 
@@ -63,11 +64,6 @@ class Ebcc(EM):
         imagined = np.where(kernel.right(), self.diagonal, self.elsewhere)
         table, log_prior = found.table, found.log_prior
 
-        def read(new: Kernel) -> Floats:
-            posterior = np.empty((new.n, table.shape[2]))
-            new.sweep(table, log_prior, posterior, lambda belief: belief)
-            return np.asarray(posterior.reshape(new.n, new.k, -1).sum(2))
-
         return finish(
             kernel,
             found.posterior.reshape(kernel.n, kernel.k, -1).sum(2),
@@ -75,7 +71,7 @@ class Ebcc(EM):
             counts=counts,
             confusion=normalised((counts + imagined).transpose(0, 2, 1)),
             prior=normalised(np.exp(log_prior).reshape(kernel.k, -1).sum(1)),
-            read=read,
+            read=Subtypes(table, log_prior),
             history=found.history,
             converged=found.converged,
         )
@@ -107,3 +103,16 @@ class Ebcc(EM):
 
     def _imagined(self, kernel: Kernel) -> Floats:
         return np.repeat(np.where(kernel.right(), self.diagonal, self.elsewhere), self.subtypes, axis=1)
+
+
+@dataclass
+class Subtypes(Reader):
+    """One E-step over subtypes, summed by class."""
+
+    table: Floats
+    log_prior: Floats
+
+    def __call__(self, kernel: Kernel) -> Floats:
+        posterior = np.empty((kernel.n, self.table.shape[2]))
+        kernel.sweep(self.table, self.log_prior, posterior, lambda belief: belief)
+        return np.asarray(posterior.reshape(kernel.n, kernel.k, -1).sum(2))

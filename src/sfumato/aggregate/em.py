@@ -12,7 +12,7 @@ from sfumato.core.errors import ParameterError
 from sfumato.core.roles import Aggregator
 
 from .kernel import Floats, Kernel
-from .result import Aggregated, finish
+from .result import Aggregated, finish, softmax
 
 FLOOR = 1e-10  # probabilities that a source never used
 
@@ -64,7 +64,27 @@ class EM(Aggregator):
     def fit(self, votes: Any) -> Aggregated:
         """Beliefs, confusion and quality from votes."""
         kernel = Kernel(votes, self.informative)
-        found = self.run(kernel, self.begin(kernel))
+        return self.climb(kernel, self.begin(kernel))
+
+    def update(self, result: Aggregated, votes: Any, **told: Any) -> Aggregated:
+        """The result for the votes of ``result`` and new ones together, begun at the beliefs that its table and prior
+        give on all of them; sources that are new are silent in that first reading, and are learned from then on.
+
+        Promised: the objective starts where those parameters stand and never falls, and the end is a stationary point
+        on all votes, as that of ``fit``; where both climb to one maximum they agree as far as ``tolerance`` lets them.
+        """
+        if type(self).fit is not EM.fit or result.log_prior is None or not result.product:
+            return self.fit(result.votes.joined(votes), **told)  # several starts, or nothing to start from
+        kernel = Kernel(result.votes.joined(votes), self.informative)
+        if result.read is not None or kernel.statements != result.table.shape[1]:
+            return self.climb(kernel, self.begin(kernel))
+        table = np.zeros(kernel.shape)
+        table[: len(result.table)] = result.table
+        return self.climb(kernel, kernel.clamp(softmax(kernel.scores(table) + result.log_prior)))
+
+    def climb(self, kernel: Kernel, beliefs: Floats) -> Aggregated:
+        """The result of EM from first beliefs (n, K)."""
+        found = self.run(kernel, beliefs)
         told = {"prior": np.exp(found.log_prior)} | self.facts(found, kernel)
         return finish(
             kernel,

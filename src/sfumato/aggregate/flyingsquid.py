@@ -15,6 +15,7 @@ from sfumato.core.roles import Aggregator
 from .data_programming import fixed
 from .kernel import Floats, Kernel, normalised
 from .moments import second
+from .reader import Reader
 from .result import Aggregated, finish
 
 
@@ -60,10 +61,7 @@ class FlyingSquid(Aggregator):
             right[:, 1] = right[:, 0]
         table = np.where(np.eye(k) > 0, 1.0, -1.0) * logit(right)[:, None, :]
         log_prior = logit(prior)
-
-        def read(new: Kernel) -> Floats:
-            return normalised(expit(new.scores(table) + log_prior))
-
+        read = OneAgainstRest(table, log_prior)
         return finish(
             kernel, kernel.clamp(read(kernel)), table, prior=prior, log_prior=log_prior, read=read, product=True
         )
@@ -83,3 +81,14 @@ class FlyingSquid(Aggregator):
         if np.isnan(found).all():
             raise LabelError("no three sources of which each two share an item", "a triplet", "try DawidSkene")
         return np.where(np.isnan(found), np.nanmedian(found), found)
+
+
+@dataclass
+class OneAgainstRest(Reader):
+    """Each class against the rest, brought to sum to one."""
+
+    table: Floats
+    log_prior: Floats
+
+    def __call__(self, kernel: Kernel) -> Floats:
+        return normalised(expit(kernel.scores(self.table) + self.log_prior))

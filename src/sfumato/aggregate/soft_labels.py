@@ -15,6 +15,7 @@ from sfumato.core.roles import Aggregator
 from .combine import COMBINERS, combine
 from .combine_temperatures import cooled, temperatures
 from .kernel import Floats, Kernel
+from .reader import Reader
 from .result import Aggregated, SourcesWarning, finish
 
 MEMBERS = ("majority-vote", "softmax-vote", "dawid-skene", "glad", "mace", "wawa", "zero-based-skill")
@@ -53,11 +54,23 @@ class SoftLabels(Aggregator):
         rule = {"temperature": "mean", "hybrid": "centroid"}.get(self.how, self.how)
         t = temperatures(np.stack([one.posterior for one in found])) if rule != self.how else None
 
-        def together(tables: list[Floats]) -> Floats:
-            return combine(tables if t is None else list(cooled(np.stack(tables), t)), rule)
-
-        def read(new: Kernel) -> Floats:
-            return together([one.predict_proba(new.votes) for one in found])
-
-        posterior = kernel.clamp(together([one.posterior for one in found]))
+        read = Together(found, rule, t)
+        posterior = kernel.clamp(read.of([one.posterior for one in found]))
         return finish(kernel, posterior, kernel.shares(), product=False, read=read)
+
+
+@dataclass
+class Together(Reader):
+    """What the members say of new votes, combined by the rule and the temperatures that were found."""
+
+    members: list[Aggregated]
+    rule: str
+    temperatures: Floats | None
+
+    def of(self, tables: list[Floats]) -> Floats:
+        """(n, K) one table from those of the members."""
+        t = self.temperatures
+        return combine(tables if t is None else list(cooled(np.stack(tables), t)), self.rule)
+
+    def __call__(self, kernel: Kernel) -> Floats:
+        return self.of([one.predict_proba(kernel.votes) for one in self.members])

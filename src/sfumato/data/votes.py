@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sfumato.core.errors import FileError, LabelError, TableError
 from sfumato.data.columns import quoted
 from sfumato.labels import Votes
-from sfumato.labels.votes import ABSTAIN, _small
+from sfumato.labels.vote_lines import small
+from sfumato.labels.votes import ABSTAIN
 
 BATCH = 1_000_000  # votes that are looked at together
 Ints = NDArray[np.integer[Any]]
@@ -61,7 +62,7 @@ def read_votes(
     if n is None:
         counts = counts[: int(np.flatnonzero(counts)[-1]) + 1]
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    sources, said = np.empty(offsets[-1], _small(len(who))), np.empty(offsets[-1], _small(len(names)))
+    sources, said = np.empty(offsets[-1], small(len(who))), np.empty(offsets[-1], small(len(names)))
     free = offsets[:-1].copy()
     for columns_ in _walk(files, columns, batch):
         order, at, first = _grouped(_rows(columns_[0], n, item))

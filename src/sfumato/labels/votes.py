@@ -13,8 +13,9 @@ from torch import Tensor
 from sfumato.core.errors import LabelError, ParameterError, ShapeError
 
 from .base import Labels, Law
-from .encode import column, is_missing
+from .encode import column
 from .exact import check_classes
+from .vote_lines import blank, gold_codes, item_codes, line, name_codes, small
 
 ABSTAIN = -1  # asked, and declined; a source that was never asked has no vote
 
@@ -107,22 +108,22 @@ class Votes(Labels):
         """
         if duplicates not in ("error", "last", "all"):
             raise ParameterError(f"duplicates={duplicates!r}", "error, last or all")
-        lines = [_line(v, what) for v, what in ((item, "items"), (source, "sources"), (label, "labels"))]
+        lines = [line(v, what) for v, what in ((item, "items"), (source, "sources"), (label, "labels"))]
         if len({len(v) for v in lines}) != 1:
             raise ShapeError(
                 f"{', '.join(str(len(v)) for v in lines)} items, sources and labels", "one of each per vote"
             )
-        at, item_names, rows = _items(lines[0], n, items)
-        who_names, who = _names(lines[1], None, "sources")
+        at, item_names, rows = item_codes(lines[0], n, items)
+        who_names, who = name_codes(lines[1], None, "sources")
         said = np.full(len(at), ABSTAIN, np.int64)
-        spoke = ~_blank(lines[2]) if abstain is None else lines[2] != abstain
+        spoke = ~blank(lines[2]) if abstain is None else lines[2] != abstain
         if abstain is None and not spoke.all():
             raise LabelError(
                 f"{int((~spoke).sum())} votes without a label",
                 "a label per line",
                 "pass abstain=..., or drop the lines",
             )
-        class_names, said[spoke] = _names(lines[2][spoke], classes, "labels")
+        class_names, said[spoke] = name_codes(lines[2][spoke], classes, "labels")
         w = None if weight is None else np.asarray(weight, np.float64)
         if w is not None and w.shape != at.shape:
             raise ShapeError(f"weights of shape {w.shape}", f"({len(at)},)")
@@ -141,12 +142,12 @@ class Votes(Labels):
         k = len(class_names)
         return cls(
             torch.from_numpy(offsets),
-            torch.from_numpy(who[order].astype(_small(len(who_names)))),
-            torch.from_numpy(said[order].astype(_small(k))),
+            torch.from_numpy(who[order].astype(small(len(who_names)))),
+            torch.from_numpy(said[order].astype(small(k))),
             k,
             len(who_names),
             None if w is None else torch.from_numpy(w[order]),
-            None if gold is None else _gold(gold, item_names, class_names, rows),
+            None if gold is None else gold_codes(gold, item_names, class_names, rows),
             None,
             class_names,
             item_names,
@@ -185,8 +186,8 @@ class Votes(Labels):
         said = np.where(declined, ABSTAIN, table)[keep]
         return cls(
             torch.from_numpy(offsets),
-            torch.from_numpy(np.nonzero(keep)[1].astype(_small(table.shape[1]))),
-            torch.from_numpy(said.astype(_small(many))),
+            torch.from_numpy(np.nonzero(keep)[1].astype(small(table.shape[1]))),
+            torch.from_numpy(said.astype(small(many))),
             many,
             table.shape[1],
             gold=None if gold is None else torch.as_tensor(np.asarray(gold)).long(),
@@ -216,7 +217,7 @@ class Votes(Labels):
         return cls(
             torch.from_numpy(offsets),
             torch.zeros(len(at), dtype=torch.int32),
-            torch.from_numpy(said.astype(_small(table.shape[1]))),
+            torch.from_numpy(said.astype(small(table.shape[1]))),
             table.shape[1],
             1,
             torch.from_numpy(table[at, said].astype(np.float64)),
@@ -233,7 +234,7 @@ class Votes(Labels):
         found = [tuple(sorted({codes[name] for name in entry})) for entry in sets]
         kinds = sorted(set(found))
         votes = cls.from_table(
-            item, source, np.array([kinds.index(f) for f in found]), classes=range(len(kinds)), **told
+            item, source, np.array([kinds.index(f) for f in found]), classes=range(max(len(kinds), 2)), **told
         )
         means = torch.zeros(len(kinds), len(classes), dtype=torch.bool)
         for i, entry in enumerate(kinds):
@@ -295,6 +296,15 @@ class Votes(Labels):
         most = (shares == shares.amax(1, keepdim=True)) & (shares > 0)
         return most.double() / most.sum(1, keepdim=True).clamp_min(1)
 
+    def joined(self, more: Votes) -> Votes:
+        """These votes and more of them. Items, sources and classes are matched by name where both sides name them, else
+        by number; new items and sources follow the old ones, new classes are refused, and without weights so is a
+        source that speaks of an item again. A side without weights has ones.
+        """
+        from .vote_union import joined
+
+        return joined(self, more)
+
     def default_law(self) -> type[Law]:
         from .source_confusion import SourceConfusion
 
@@ -320,89 +330,8 @@ class Votes(Labels):
         return self._replaced(changes)
 
 
-def _small(many: int) -> type:
-    """The smallest signed type that holds codes below ``many``."""
-    return np.int8 if many <= 127 else np.int16 if many <= 32767 else np.int32
-
-
 def _inside(values: Tensor, low: int, high: int, what: str) -> None:
     if values.dtype.is_floating_point or values.dtype == torch.bool:
         raise LabelError(f"{what} of dtype {values.dtype}", "whole numbers")
     if len(values) and (int(values.min()) < low or int(values.max()) >= high):
         raise LabelError(f"{what} from {int(values.min())} to {int(values.max())}", f"codes in [{low}, {high - 1}]")
-
-
-def _line(values: Any, what: str) -> np.ndarray[Any, Any]:
-    if isinstance(values, Tensor):
-        values = values.numpy()
-    if hasattr(values, "to_numpy"):
-        values = values.to_numpy()
-    if isinstance(values, np.ndarray):
-        array = values
-    else:
-        listed = list(values)
-        array = np.asarray(listed)
-        if array.ndim != 1 or array.dtype.kind not in "iufbUS" or len({type(v) for v in listed}) > 1:
-            array = np.empty(len(listed), object)
-            array[:] = listed
-    if array.ndim != 1 or not len(array):
-        raise ShapeError(f"{what} of shape {array.shape}", "one entry per vote, at least one vote")
-    return array
-
-
-def _blank(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    if values.dtype.kind == "f":
-        return np.asarray(np.isnan(values))
-    if values.dtype.kind == "O":
-        return np.array([is_missing(v) for v in values], bool)
-    return np.zeros(len(values), bool)
-
-
-def _names(
-    values: np.ndarray[Any, Any], names: Sequence[Any] | None, what: str
-) -> tuple[tuple[Any, ...], np.ndarray[Any, np.dtype[np.int64]]]:
-    """(names in code order, codes)."""
-    if _blank(values).any():
-        raise LabelError(f"{what}: {int(_blank(values).sum())} missing entries", "a name on every line")
-    try:
-        found, code = np.unique(values, return_inverse=True)
-    except TypeError:
-        raise LabelError(f"{what} of mixed types {sorted({type(v).__name__ for v in values})}", "one type") from None
-    known = tuple(v.item() if isinstance(v, np.generic) else v for v in found)
-    if names is None:
-        return known, code.astype(np.int64)
-    place = {name: i for i, name in enumerate(names)}
-    unknown = [name for name in known if name not in place]
-    if unknown:
-        raise LabelError(f"{what}: {unknown[0]!r}", f"one of {list(names)[:20]}", "add it, or mend the entry")
-    return tuple(names), np.array([place[name] for name in known], np.int64)[code]
-
-
-def _items(
-    values: np.ndarray[Any, Any], n: int | None, items: Sequence[Any] | None
-) -> tuple[np.ndarray[Any, np.dtype[np.int64]], tuple[Any, ...] | None, int]:
-    """(item codes, names or None, how many items)."""
-    if items is None and values.dtype.kind in "iu":
-        low, high = int(values.min()), int(values.max())
-        if low < 0 or (n is not None and high >= n):
-            raise LabelError(f"row numbers from {low} to {high}", f"from 0 to {'...' if n is None else n - 1}")
-        return values.astype(np.int64), None, high + 1 if n is None else n
-    if n is not None:
-        raise ParameterError(f"n={n} with items that have names", "items=[...] in order instead")
-    if items is None:
-        items = tuple(dict.fromkeys(values.tolist()))
-    names, code = _names(values, items, "items")
-    return code, names, len(names)
-
-
-def _gold(gold: Mapping[Any, Any], items: tuple[Any, ...] | None, classes: tuple[Any, ...], n: int) -> Tensor:
-    """(n,) codes of the known truths, -1 elsewhere."""
-    found = torch.full((n,), -1)
-    place = {name: i for i, name in enumerate(items)} if items is not None else None
-    for item, label in gold.items():
-        if label not in classes:
-            raise LabelError(f"gold label {label!r} of item {item!r}", f"one of {list(classes)[:20]}")
-        if (item not in place) if place is not None else not (isinstance(item, (int, np.integer)) and 0 <= item < n):
-            raise LabelError(f"a gold label of item {item!r}, which is unknown", "items of the table")
-        found[place[item] if place is not None else int(item)] = classes.index(label)
-    return found

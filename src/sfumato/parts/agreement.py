@@ -2,6 +2,7 @@ r"""How far annotators agree: Krippendorff's alpha for classes without an order.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,17 @@ def alpha(counts: NDArray[Any]) -> float:
     1 is full agreement, 0 what votes drawn at random from all votes reach. NaN where no item has two votes, or all
     votes are for one class.
     """
-    m = counts.sum(axis=1)
-    counts, m = counts[m > 1], m[m > 1]
-    total, per_class = int(m.sum()), counts.sum(axis=0).astype(np.float64)
+    return alpha_of([counts])
+
+
+def alpha_of(blocks: Iterable[NDArray[Any]]) -> float:
+    """``alpha`` of items that come in blocks of counts (items, k)."""
+    total, apart, per_class = 0, 0.0, np.zeros(0)
+    for counts in blocks:
+        m = counts.sum(axis=1)
+        counts, m = counts[m > 1], m[m > 1].astype(np.float64)
+        total += int(m.sum())
+        per_class = counts.sum(axis=0) + (per_class if len(per_class) else 0.0)
+        apart += float(((m**2 - (counts.astype(np.float64) ** 2).sum(axis=1)) / (m - 1)).sum())
     unlike = total**2 - float((per_class**2).sum())
-    if not unlike:
-        return float("nan")
-    within = (m.astype(np.float64) ** 2 - (counts.astype(np.float64) ** 2).sum(axis=1)) / (m - 1)
-    return 1 - (total - 1) * float(within.sum()) / unlike
+    return 1 - (total - 1) * apart / unlike if unlike else float("nan")
