@@ -21,11 +21,14 @@ PER_STEP = ("z", "features", "x", "k", "n", "progress", "epochs")
 
 
 def made(run: Assembly, member: int) -> nn.ModuleDict:
-    """The modules that the hook ``learns`` brings, each checked to name only what is known wherever it is asked."""
+    """The modules that the hook ``learns`` brings, each checked to name only what is known wherever it is asked; ``x``
+    is a batch of one row, for its shape."""
     modules: dict[str, nn.Module] = {}
     if "learns" in run.hooks:
         function, names = run.hooks["learns"]
         given = {**run.constants(), "s": run.labels, "w": run.w, "rng": run.rng("learns", member)}
+        if "x" in names:
+            given["x"] = run.rows_of(torch.zeros(1, dtype=torch.long, device=run.device))
         modules = function(**{word: given[word] for word in names})
     for need, module in modules.items():
         foreign = set(words(module.forward)) - set(PER_STEP)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from sfumato.labels import Partial, UniformSets
 from sfumato.learn.partial.fredis import FREDIS, drawn, mended
-from sfumato.learn.partial.idgp import IDGP, TwoHeads
+from sfumato.learn.partial.idgp import IDGP
+from sfumato.learn.partial.two_heads import TwoHeadLayer
 
 N, K = 8, 4
 
@@ -62,7 +63,7 @@ def test_idgp(progress: float) -> None:
 
 
 def test_idgps_second_head_sends_the_features_no_gradient() -> None:
-    layer, x = TwoHeads(5, 2 * K).double(), draw(3, 5, seed=0).requires_grad_()
+    layer, x = TwoHeadLayer(5, 2 * K).double(), draw(3, 5, seed=0).requires_grad_()
     (from_g,) = torch.autograd.grad(layer(x)[:, K:].sum(), x, allow_unused=True)
     assert from_g is None or not bool(from_g.any())
     (from_f,) = torch.autograd.grad(layer(x)[:, :K].sum(), x)

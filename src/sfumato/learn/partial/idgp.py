@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from sfumato.core.card import method
-from sfumato.labels import Partial, Softmax, UniformSets
-from sfumato.labels.heads import log_softmax
+from sfumato.labels import Partial, UniformSets
 from sfumato.learn.objective import Objective
 from sfumato.parts.bounds import check_number
 from sfumato.parts.candidates import inside, shares, softmax_inside, telling
 from sfumato.parts.losses import cross_entropy, mean
 from sfumato.parts.schedule import line
 
-
-class TwoHeads(nn.Linear):
-    """h -> (W h + b, V relu(U h + c) + d); the second part reads the features and sends them no gradient."""
-
-    def __init__(self, d: int, width: int) -> None:
-        super().__init__(d, width // 2)
-        self.hidden, self.out = nn.Linear(d, d), nn.Linear(d, width // 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([super().forward(x), self.out(torch.relu(self.hidden(x.detach())))], 1)
-
-
-@dataclass(frozen=True)
-class Decomposed(Softmax):
-    """z (n, 2K): p = softmax of the first K; sigmoid of the others = P(class is in the set | x, it is wrong)."""
-
-    layer: ClassVar[type[nn.Linear]] = TwoHeads
-    name: str = "softmax with sigmoids"
-
-    def width(self, k: int) -> int:
-        return 2 * k
-
-    def log_p(self, z: Tensor) -> Tensor:
-        return log_softmax(z[:, : z.shape[1] // 2])
+from .two_heads import TwoHeads
 
 
 def bernoulli(v: Tensor, b: Tensor) -> Tensor:
@@ -77,8 +53,8 @@ class IDGP(Objective):
         for name in ("warm", "ramp"):
             check_number(name, getattr(self, name), 0, 1)
 
-    def head_for(self, law: Any) -> Decomposed:
-        return Decomposed()
+    def head_for(self, law: Any) -> TwoHeads:
+        return TwoHeads()
 
     def start(self, s: Partial) -> dict[str, Tensor]:
         dtype = torch.get_default_dtype()
