@@ -98,6 +98,8 @@ def test_bad_input():
         ScorerVotes(form="logits", abstain=1).make(z)
     with pytest.raises(ShapeError, match=r"\(rows, scorers, K >= 2\)"):
         ScorerVotes(form="logits").make(z[:, 0, 0])
+    with pytest.raises(ShapeError, match="all 0 or 1"):
+        ScorerVotes().make(np.eye(3)[z.argmax(2)])
     found = ScorerVotes().make(softmax(z, axis=2))
     with pytest.raises(ShapeError, match="negative or all zero"):
         found.matrix(-softmax(z, axis=2))

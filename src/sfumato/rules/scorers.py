@@ -46,7 +46,8 @@ class ScorerVotes(FunctionMaker):
 
     Args:
         form: probabilities (n, scorers, K), rows not negative with a positive sum, or logits, finite.
-        abstain: the share of rows on which each scorer abstains, in [0, 1).
+        abstain: the share of rows on which each scorer abstains, in [0, 1); rows at the quantile speak, so fewer
+            abstain where confidences tie.
     """
 
     form: str = "probabilities"
@@ -66,6 +67,10 @@ class ScorerVotes(FunctionMaker):
         if scores.ndim != 3 or not len(scores) or scores.shape[2] < 2 or not np.isfinite(scores).all():
             raise ShapeError(f"scores of shape {np.shape(X)}", "(rows, scorers, K >= 2) finite numbers")
         logs, k = self.form == "probabilities", scores.shape[2]
+        if logs and bool((scores.max(2) >= (1 - LEAST) * scores.sum(2)).all()):
+            raise ShapeError(
+                "scores that are all 0 or 1", "shades of belief", "votes go into Votes.from_matrix as they are"
+            )
         share = None if prior is None else _distribution(prior, k)
         found = []
         for s in range(scores.shape[1]):
