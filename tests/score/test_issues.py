@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -81,6 +82,29 @@ def test_scores_equal_the_oracle(score, dtype):
 def test_many_blocks_equal_the_oracle(name, dtype):
     y, p = problem(11, dtype, n=60_000, k=10)
     np.testing.assert_array_equal(ours(y, p, name), theirs(y, p, name))
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("rows", [[20_000, 30, 10, 0, 5], [30, 30, 20_000]])
+def test_one_class_with_nearly_all_rows_equals_the_oracle(name, rows, monkeypatch):
+    """Also where the work space is so small that a class is read in many stretches."""
+    monkeypatch.setattr("sfumato.parts.confident.room", lambda p, part: 3000)
+    monkeypatch.setattr("sfumato.score.issues.room", lambda p, part: 3000)
+    rng, k = np.random.default_rng(12), len(rows)
+    y = rng.permutation(np.repeat(np.arange(k), rows))
+    p = rng.dirichlet(np.ones(k), len(y)).astype(np.float32)
+    np.testing.assert_array_equal(ours(y, p, name), theirs(y, p, name))
+
+
+def test_memory_beyond_the_input():
+    """The mask is one byte of a row's forty; all else is less than another one."""
+    y, p = problem(4, np.float32, n=300_000, k=10)
+    ours(y[:100], p[:100], "prune_by_noise_rate")
+    tracemalloc.start()
+    ours(y, p, "prune_by_noise_rate")
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held < 2 * len(y) + (1 << 20)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "mnist"])

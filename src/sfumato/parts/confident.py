@@ -6,9 +6,9 @@ The threshold of class j is the mean self-confidence of the rows labelled j,
 
 a row is confidently of class j where :math:`p_{ij} \ge t_j`, and where several classes qualify the most probable one
 counts. The joint C[given, true] counts these rows, has at least one on its diagonal, and is calibrated so that its
-rows add up to the label counts. One pass over the probabilities in blocks of rows: extra memory grows with the rows,
-never rows x classes, so memory-mapped files work. Comparisons and sums happen in the input's own type and in the order
-that makes the results equal, bit for bit, to those of cleanlab 2.9 (northcutt2021confident).
+rows add up to the label counts. The probabilities are read twice in blocks of rows, the first time at the given labels
+only, so memory-mapped files work; two bits per row are kept. Comparisons and sums happen in the input's own type and in
+the order that makes the results equal, bit for bit, to those of cleanlab 2.9 (northcutt2021confident).
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from sfumato.core.errors import LabelError, ShapeError
 
+from .by_label import Bits, PairwiseSum, small
+
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 Bools = NDArray[np.bool_]
@@ -30,36 +32,28 @@ NEAR = 1e-6  # probabilities closer than this count as equal
 _TINY = 1e-100
 _BLOCK = 1 << 18  # entries of one block of probabilities
 _EXACT = 1 << 12  # up to here the sum of all class numbers is a whole number in float32
+_MEANS, _PASS = 64, 1024  # parts of the probabilities' size that the thresholds and the pass may hold
 
 
 @dataclass(frozen=True)
 class Confident:
-    """What one pass found: per row ``guess`` (-1 where no class is confident) and ``near`` (prediction agrees with the
-    label), ``self_confidence``; per class ``threshold`` and ``count``; ``order`` sorts rows stably by label."""
+    """What one pass found: per row, as packed bits, ``near`` (prediction agrees with the label) and ``counted`` (held
+    to be of another class than the given one); per class ``threshold``, ``count``, and ``doubtful``, its rows that are
+    not near; ``raw`` counts [given, confident true class]; ``agree``: the labels are the predictions in every row."""
 
     k: int
     labels: Ints
-    self_confidence: Floats
-    order: Ints
     count: Ints
     threshold: Floats
-    guess: Ints
-    near: Bools
+    near: Bits
+    counted: Bits
+    doubtful: Ints
+    raw: Ints
     agree: bool
-
-    def rows_of(self, given: int) -> Ints:
-        """The rows labelled ``given``, in row order."""
-        start = int(self.count[:given].sum())
-        return self.order[start : start + int(self.count[given])]
 
     def raw_joint(self) -> Ints:
         """Counts (K, K) of [given, confident true class], each diagonal entry at least one."""
-        counts = np.zeros(self.k**2, np.int64)
-        for low in range(0, len(self.guess), _BLOCK):
-            guess, given = self.guess[low : low + _BLOCK], self.labels[low : low + _BLOCK]
-            sure = guess >= 0
-            counts += np.bincount(given[sure].astype(np.int64) * self.k + guess[sure], minlength=self.k**2)
-        joint = counts.reshape(self.k, self.k)
+        joint = self.raw.copy()
         np.fill_diagonal(joint, joint.diagonal().clip(min=1))
         return joint
 
@@ -97,14 +91,10 @@ def as_probabilities(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Ints,
     return y, p
 
 
-def _step(p: Floats) -> int:
-    """Rows of one block."""
-    return max(1, _BLOCK // int(p.shape[1]))
-
-
-def blocks(p: Floats) -> Iterator[tuple[int, Floats]]:
-    """Consecutive blocks of rows with the first row's number; each is checked to hold probabilities."""
-    step = _step(p)
+def blocks(p: Floats, entries: int = _BLOCK) -> Iterator[tuple[int, Floats]]:
+    """Consecutive blocks of rows, about ``entries`` numbers each, with the first row's number, a multiple of 8; each
+    is checked to hold probabilities."""
+    step = max(1, entries // p.shape[1] // 8) * 8
     for start in range(0, len(p), step):
         block = np.asarray(p[start : start + step])
         # A NaN fails both comparisons, so this also refuses what is not a number.
@@ -114,56 +104,59 @@ def blocks(p: Floats) -> Iterator[tuple[int, Floats]]:
         yield start, block
 
 
+def room(p: Floats, part: int) -> int:
+    """Bytes of work space: one ``part``-th of the probabilities, and what costs nothing where they are few."""
+    return max(p.nbytes // part, 1 << 17)
+
+
 def confident(labels: ArrayLike, probabilities: ArrayLike) -> Confident:
     """Count confidently; one reading of the probabilities, after one of the given labels' only."""
     y, p = as_probabilities(labels, probabilities)
     n, k = p.shape
-    own = np.empty(n, p.dtype)
-    step = _step(p)
-    for low in range(0, n, step):  # not the whole array at once: the fancy index of a memory map would read it in full
-        given = y[low : low + step]
-        own[low : low + step] = p[low : low + step][np.arange(len(given)), given]
     count = np.bincount(y, minlength=k)
-    ends = np.cumsum(count)
-    order = _by_label(y, ends - count)
-    # A mean over a contiguous stretch, in the input's type, is what makes thresholds equal to the last bit. A class
-    # without rows gets 2, which no probability reaches.
-    means = [np.mean(own[order[e - c : e]]) if c else 2 for c, e in zip(count, ends, strict=True)]
-    threshold: Floats = np.clip(np.asarray(means), 2 * NEAR, None)
+    threshold = _thresholds(y, p, count)
     bar = threshold - NEAR
     # How many classes are confident and the sum of their numbers: where it is one class, that is the class.
     tally = np.stack([np.ones(k), np.arange(k)], axis=1).astype(np.float32 if k <= _EXACT else np.float64)
-    guess, near, agree = np.empty(n, _small(k)), np.empty(n, bool), True
-    for start, block in blocks(p):
-        here = slice(start, start + len(block))
+    near, counted = (np.empty((n + 7) // 8, np.uint8) for _ in range(2))
+    doubtful, raw, agree = np.zeros(k, np.int64), np.zeros(k * k, np.int64), True
+    for start, block in blocks(p, min(_BLOCK, room(p, _PASS))):
+        given, at = y[start : start + len(block)], np.arange(len(block))
         number, which = ((block >= bar).astype(tally.dtype) @ tally).T
-        top = block.argmax(axis=1)
-        guess[here] = np.where(number == 1, which, np.where(number == 0, -1, top))
-        best = block[np.arange(len(block)), top]
-        raised = own[here] + p.dtype.type(NEAR)
+        highest = block.argmax(axis=1)
+        guess = np.where(number == 1, which, highest).astype(np.int64)
+        best = block[at, highest]
+        raised = block[at, given] + p.dtype.type(NEAR)
         # The label is the prediction, or would be with NEAR on top; where that makes them equal the lower class wins.
-        is_top = top == y[here]
-        near[here] = is_top | (raised > best) | ((raised == best) & (y[here] < top))
+        is_top = highest == given
+        close = is_top | (raised > best) | ((raised == best) & (given < highest))
+        sure = number > 0
+        np.add.at(raw, given[sure].astype(np.int64) * k + guess[sure], 1)
+        doubtful += np.bincount(given[~close], minlength=k)
+        here = slice(start // 8, (start + len(block) + 7) // 8)
+        near[here] = np.packbits(close)
+        counted[here] = np.packbits(sure & (guess != given) & ~close)
         agree = agree and bool(is_top.all())
-    return Confident(k, y, own, order, count, threshold, guess, near, agree)
+    return Confident(k, y, count, threshold, near, counted, doubtful, raw.reshape(k, k), agree)
 
 
-def _small(k: int) -> type[np.signedinteger[Any]]:
-    """A type for numbers below k: memory is what limits n."""
-    return np.int16 if k <= 1 << 15 else np.int32 if k <= 1 << 31 else np.int64
-
-
-def _by_label(y: Ints, start: Ints) -> Ints:
-    """Row numbers sorted stably by label, class c from ``start[c]`` on: a counting sort, in blocks."""
-    order, free = np.empty(len(y), _small(len(y))), start.copy()
-    for low in range(0, len(y), _BLOCK):
-        part = y[low : low + _BLOCK].astype(_small(len(start)))  # short keys are sorted digit by digit
-        local = np.argsort(part, kind="stable")
-        count = np.bincount(part, minlength=len(start))
-        first = np.cumsum(count) - count
-        order[np.repeat(free - first, count) + np.arange(len(part))] = local + low
-        free += count
-    return order
+def _thresholds(y: Ints, p: Floats, count: Ints) -> Floats:
+    """Mean self-confidence of each class: a contiguous sum in the input's type is what makes it equal to the last bit.
+    A class without rows gets 2, which no probability reaches."""
+    step = room(p, _MEANS) // 32  # bytes that a row costs on the way
+    # Half precision is added up in another order, through a buffer: then all numbers of a class are held.
+    most = room(p, _MEANS) // (len(count) * p.itemsize) if p.itemsize > 2 else len(y)
+    sums = [PairwiseSum(c, most) for c in count.tolist()]
+    for low in range(0, len(y), step):  # not the whole array at once: the fancy index of a memory map would hold it all
+        given = y[low : low + step].astype(small(len(count)))  # short keys are sorted digit by digit
+        own = p[low : low + step][np.arange(len(given)), given][np.argsort(given, kind="stable")]
+        ends = np.cumsum(np.bincount(given, minlength=len(count)))
+        for c in np.flatnonzero(np.diff(ends, prepend=0)).tolist():
+            sums[c].push(own[ends[c - 1] if c else 0 : ends[c]])
+    totals = [each.total() for each in sums]
+    # the type of the count decides in which precision numpy divides
+    means = [p.dtype.type(t.dtype.type(t / c)) if c else 2 for t, c in zip(totals, count, strict=True)]
+    return np.asarray(np.clip(np.asarray(means), 2 * NEAR, None))
 
 
 def calibrate(joint: Ints, count: Ints) -> Ints:

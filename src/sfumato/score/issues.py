@@ -3,13 +3,16 @@ r"""Confident learning: which given labels are likely wrong, by seven filters.""
 from __future__ import annotations
 
 import warnings
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sfumato.core.errors import ParameterError
-from sfumato.parts.confident import NEAR, Bools, Confident, Floats, Ints, confident
+from sfumato.parts.by_label import Top, largest, small, stretches, unpacked
+from sfumato.parts.confident import NEAR, Bools, Confident, Floats, Ints, blocks, confident, room
 from sfumato.score.quality import label_quality
 
 FILTERS = (
@@ -21,8 +24,8 @@ FILTERS = (
     "low_normalized_margin",
     "low_self_confidence",
 )
-_GATHER = 1 << 20  # entries of one class's doubtful rows that may be copied at a time
-
+_ROWS, _COLUMNS = 256, 64  # parts of the probabilities' size: row numbers, and one class's doubtful rows copied
+_BLOCK = 1 << 16
 _SHORT = 2000  # below this many rows one sort of all columns beats a selection per column
 
 
@@ -41,7 +44,8 @@ def find_label_issues(
     ``confident_learning`` takes the rows counted outside the diagonal; ``predicted_neq_given`` those whose prediction
     differs; ``low_normalized_margin`` and ``low_self_confidence`` take as many rows as ``confident_learning`` finds,
     of lowest quality. Rows whose prediction is the given label (within 1e-6) are never marked, except by the last two
-    (northcutt2021confident).
+    (northcutt2021confident). Held beside the mask are two bits per row, the doubtful rows of one class at a time, and
+    for ``prune_by_class`` and the last two filters the rows that stand to be marked.
 
     Args:
         labels: given class numbers (n,), 0 to K-1; classes may be absent.
@@ -70,24 +74,37 @@ def find_label_issues(
 
 def mark(found: Confident, p: Floats, filter: str) -> Bools:
     """The mask of one filter from counts already made."""
+    n = len(found.labels)
     if filter == "predicted_neq_given":
-        return np.asarray(~found.near)
-    counted = (found.guess >= 0) & (found.guess != found.labels) & ~found.near
+        return unpacked(~found.near, 0, n).view(bool)
     if filter == "confident_learning":
-        return np.asarray(counted)
-    mask = np.zeros(len(found.labels), bool)
+        return unpacked(found.counted, 0, n).view(bool)
+    mask = np.zeros(n, bool)
     if filter.startswith("low_"):
-        quality = label_quality(found.labels, p, filter[4:], quality=True)
-        mask[_largest(-quality, int(counted.sum()))] = True
+        mask[_least(found, p, filter[4:], int(np.bitwise_count(found.counted).sum(dtype=np.int64)))] = True
         return mask
     prune = _prune_counts(found.joint())
+    barred = found.near
     if filter in ("prune_by_class", "both"):
-        _by_class(found, prune, mask)
+        _by_class(found, p, prune, mask)
+    if filter == "both":
+        barred = barred | ~np.packbits(mask)
+        mask[:] = False
     if filter in ("prune_by_noise_rate", "both"):
-        by_rate = np.zeros(len(mask), bool)
-        _by_noise_rate(found, p, prune, by_rate)
-        mask = mask & by_rate if filter == "both" else by_rate
-    return np.asarray(mask & ~found.near)
+        _by_noise_rate(found, p, prune, mask)
+    for low in range(0, n, _BLOCK):
+        part = mask[low : low + _BLOCK]
+        part &= unpacked(barred, low, low + len(part)) == 0
+    return mask
+
+
+def _least(found: Confident, p: Floats, score: str, number: int) -> Ints:
+    """The ``number`` rows of least quality."""
+    top = Top(number)
+    for start, block in blocks(p):
+        rows = np.arange(start, start + len(block), dtype=small(len(p)))
+        top.push(-label_quality(found.labels[rows], block, score, quality=True), rows)
+    return top.rows()
 
 
 def _prune_counts(joint: Ints) -> Ints:
@@ -100,37 +117,58 @@ def _prune_counts(joint: Ints) -> Ints:
     return np.asarray(count.astype(np.int64))
 
 
-def _by_class(found: Confident, prune: Ints, mask: Bools) -> None:
-    for given in np.flatnonzero(found.count > 1).tolist():
-        rows = found.rows_of(given)
-        number = len(rows) - prune[given, given]
-        if number >= 1:
-            mask[rows[_largest(-found.self_confidence[rows], number)]] = True
+def _by_class(found: Confident, p: Floats, prune: Ints, mask: Bools) -> None:
+    for given, parts in groupby(stretches(found.labels, found.count, room(p, _ROWS) // 4), key=itemgetter(0)):
+        number = int(found.count[given]) - int(prune[given, given])
+        if found.count[given] < 2 or number < 1:
+            continue
+        top = Top(number)
+        for _, rows in parts:
+            top.push(-p[rows, given], rows)
+        mask[top.rows()] = True
 
 
 def _by_noise_rate(found: Confident, p: Floats, prune: Ints, mask: Bools) -> None:
-    for given in np.flatnonzero(found.count > 1).tolist():
-        wanted: Ints = np.setdiff1d(np.flatnonzero(prune[:, given] > 0), given)
-        rows = found.rows_of(given)
-        doubtful = rows[~found.near[rows]]
-        if wanted.size and 0 < doubtful.size * found.k <= _GATHER:
-            wanted = _columns(found, p, doubtful, wanted, prune[wanted, given], mask)
-        own = found.self_confidence[doubtful]
-        for true in wanted.tolist():
-            number = int(prune[true, given])
-            margin = p[doubtful, true] - own
-            # A row whose margin exceeds 2e-6 cannot be one of those dropped at the end, so where enough of them exist
-            # they alone decide; otherwise every row of the class competes.
-            if np.count_nonzero(margin > 2 * NEAR) >= number:
-                mask[doubtful[_largest(margin, number)]] = True
-            else:
-                mask[rows[_largest(p[rows, true] - found.self_confidence[rows], number)]] = True
+    most = room(p, _ROWS) // 4
+    short: dict[int, list[int]] = {}
+    for given, parts in groupby(stretches(found.labels, found.doubtful, most, found.near), key=itemgetter(0)):
+        if found.count[given] > 1:
+            short[given] = _among_doubtful(p, given, [rows for _, rows in parts], prune[:, given], mask)
+    short = {given: left for given, left in short.items() if left}
+    for given, parts in groupby(stretches(found.labels, found.count, most, only=short), key=itemgetter(0)):
+        tops = {true: Top(int(prune[true, given])) for true in short[given]}
+        for _, rows in parts:
+            own = p[rows, given]
+            for true, top in tops.items():
+                top.push(p[rows, true] - own, rows)
+        for top in tops.values():
+            mask[top.rows()] = True
 
 
-def _columns(found: Confident, p: Floats, doubtful: Ints, wanted: Ints, number: Ints, mask: Bools) -> Ints:
+def _among_doubtful(p: Floats, given: int, parts: list[Ints], prune: Ints, mask: Bools) -> list[int]:
+    """Mark among a class's doubtful rows; returned are the classes towards which all of its rows must compete."""
+    doubtful = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    wanted: Ints = np.setdiff1d(np.flatnonzero(prune > 0), given)
+    if wanted.size and 2 * doubtful.size * p.shape[1] * p.itemsize <= room(p, _COLUMNS):
+        wanted = _columns(p, given, doubtful, wanted, prune[wanted], mask)
+    left = []
+    for true in wanted.tolist():
+        number = int(prune[true])
+        margin = p[doubtful, true]
+        margin -= p[doubtful, given]  # looked up again rather than held, for the memory's sake
+        # A row whose margin exceeds 2e-6 cannot be one of those dropped at the end, so where enough of them exist
+        # they alone decide; otherwise every row of the class competes.
+        if np.count_nonzero(margin > 2 * NEAR) >= number:
+            mask[doubtful[largest(margin, number)]] = True
+        else:
+            left.append(true)
+    return left
+
+
+def _columns(p: Floats, given: int, doubtful: Ints, wanted: Ints, number: Ints, mask: Bools) -> Ints:
     """Mark towards many classes at once; what is left over, for too few doubtful rows or ties at a cut, is returned."""
     margin = p[doubtful]
-    margin -= found.self_confidence[doubtful][:, None]
+    margin -= margin[:, [given]]
     towards = margin.T[wanted]
     place = (len(doubtful) - number).clip(min=0)
     if len(doubtful) < _SHORT:
@@ -147,15 +185,3 @@ def _nth_largest(value: NDArray[Any], number: int) -> Any:
     """The ``number``-th largest value, or 0 where there are fewer."""
     place = len(value) - number
     return np.partition(value, place)[place] if place >= 0 else 0
-
-
-def _largest(value: NDArray[Any], number: int) -> Ints:
-    """Positions of the ``number`` largest values; equal values at the cut go to the lowest position."""
-    n = len(value)
-    if number <= 0:
-        return np.empty(0, np.int64)
-    if number >= n:
-        return np.arange(n)
-    cut = np.partition(value, n - number)[n - number]
-    above = np.flatnonzero(value > cut)
-    return np.concatenate([above, np.flatnonzero(value == cut)[: number - len(above)]])
