@@ -2,8 +2,12 @@
 
     OMP_NUM_THREADS=1 nice -n 10 python benchmarks/priors.py run --out docs/measurements/priors.csv
     python benchmarks/priors.py table --out docs/measurements/priors.csv
+    OMP_NUM_THREADS=1 nice -n 10 python benchmarks/priors.py intervals --out docs/measurements/prior-intervals.csv
+    OMP_NUM_THREADS=1 nice -n 10 python benchmarks/priors.py scores --sets phoneme magic spambase
 
-``run`` appends one line per finished estimate and skips those that the file holds already. Real data at ../shared/data,
+``run`` appends one line per finished estimate and skips those that the file holds already. ``intervals`` asks the two
+nearest estimators for intervals, from the same scores. ``scores`` says what is at fault at c = .1: the scores, or what
+is made of them, by scores from true labels and by a whole sample of positives (oracles). Real data at ../shared/data,
 or where SFUMATO_REAL_DATA says.
 """
 
@@ -14,12 +18,14 @@ import csv
 import sys
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from cifar10n import loader
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from sfumato.estimate import (
     PriorAlphaMax,
@@ -31,6 +37,7 @@ from sfumato.estimate import (
     PriorTIcE,
 )
 from sfumato.labels import PU
+from sfumato.parts.forest import forest_out_of_fold
 from sfumato.parts.linear import out_of_fold
 
 FIELDS = ("data", "prior", "c", "seed", "rows", "labelled", "estimator", "estimate", "seconds")
@@ -58,8 +65,10 @@ def table(name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return np.asarray(data["x"], np.float64), np.asarray(y)
 
 
-def draw(name: str, prior: float, c: float, seed: int) -> tuple[NDArray[np.float64], NDArray[np.bool_], float]:
-    """Rows with that share of positives, flags by labelling each positive with probability c, and the share itself."""
+def draw(
+    name: str, prior: float, c: float, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Rows with that share of positives, flags (each positive labelled with probability c), and which are positive."""
     x, y = table(name)
     rng = np.random.default_rng([seed, round(100 * prior)])
     pools = [rng.permutation(np.flatnonzero(y == wanted)) for wanted in (True, False)]
@@ -67,7 +76,7 @@ def draw(name: str, prior: float, c: float, seed: int) -> tuple[NDArray[np.float
     many = round(prior * n)
     rows = rng.permutation(np.concatenate([pools[0][:many], pools[1][: n - many]]))
     positive = y[rows]
-    return x[rows], positive & (rng.random(n) < c), float(positive.mean())
+    return x[rows], positive & (rng.random(n) < c), positive
 
 
 def measured(x: NDArray[np.float64], flag: NDArray[np.bool_], seed: int, name: str) -> float:
@@ -94,7 +103,8 @@ def run(out: Path) -> None:
             for prior in PRIORS:
                 for c in FREQUENCIES:
                     for seed in range(SEEDS):
-                        x, flag, true = draw(name, prior, c, seed)
+                        x, flag, positive = draw(name, prior, c, seed)
+                        true = float(positive.mean())
                         for estimator in (LABELLED, LINEAR, *FROM_SCORES, *OTHERS):
                             key = (name, f"{true:.4f}", str(c), str(seed), estimator)
                             if key in done:
@@ -127,12 +137,74 @@ def show(out: Path) -> None:
         print(f"| {estimator} |", " | ".join(shown), "| {:.3f} | {:.2f} | {:+.3f} | {:.1f} |".format(*last))
 
 
+def intervals(out: Path) -> None:
+    """How often intervals hold the true share: 100 resamples at 95 %, one forest of scores per draw, then markdown."""
+    fields = ("data", "prior", "c", "estimator", "estimate", "low", "high", "seconds")
+    done: list[dict[str, str]] = []
+    if out.exists():
+        with open(out, newline="") as file:
+            done = list(csv.DictReader(file))
+    with open(out, "a", newline="") as file:
+        writer = csv.DictWriter(file, fields, lineterminator="\n")
+        if not done:
+            writer.writeheader()
+        for name, prior, c in product(SETS, PRIORS, FREQUENCIES):
+            x, flag, positive = draw(name, prior, c, 0)
+            true = f"{positive.mean():.4f}"
+            if any((r["data"], r["prior"], r["c"]) == (name, true, str(c)) for r in done):
+                continue
+            scores = forest_out_of_fold(x, flag, 5, 0)
+            for told, estimator in (("bbe", PriorBBE(repeats=100)), ("dedpul", PriorDEDPUL(repeats=100))):
+                start = time.process_time()
+                value = estimator.from_scores(flag, scores, 0, "single-sample")
+                span = (value, estimator.interval.low, estimator.interval.high, time.process_time() - start)
+                row = dict(zip(fields, (name, true, str(c), told, *(f"{v:.4f}" for v in span)), strict=True))
+                writer.writerow(row)
+                done.append(row)
+            file.flush()
+    print(
+        "| estimator | c | draws | holds the truth | mean width | truth below | truth above | CPU s |\n"
+        + "|---" * 8
+        + "|"
+    )
+    for told, c in product(("bbe", "dedpul"), FREQUENCIES):
+        mine = [r for r in done if (r["estimator"], r["c"]) == (told, str(c))]
+        true, low, high, seconds = (np.array([float(r[f]) for r in mine]) for f in ("prior", "low", "high", "seconds"))
+        inside = ((low <= true) & (true <= high)).mean()
+        shares = f"{inside:.2f} | {(high - low).mean():.3f} | {(true < low).mean():.2f} | {(true > high).mean():.2f}"
+        print(f"| {told} | {c} | {len(mine)} | {shares} | {seconds.mean():.2f} |")
+
+
+def scores(names: list[str]) -> None:
+    """DEDPUL at c = .1 from its own scores, from scores learned on true labels, and then with every positive labelled:
+    signed errors, and the area under the curve of the unlabeled rows.
+    """
+    print("| set | prior | seed | labelled | own scores | AUC | scores from true labels | AUC | and every positive |")
+    print("|---" * 9 + "|")
+    for name, prior, seed in product(names, PRIORS, range(SEEDS)):
+        x, flag, positive = draw(name, prior, 0.1, seed)
+        true, cells = float(positive.mean()), []
+        for target in (flag, positive):
+            s = forest_out_of_fold(x, target, 5, seed)
+            off = PriorDEDPUL(repeats=0).from_scores(flag, s, seed, "single-sample") - true
+            cells += [f"{off:+.3f}", f"{roc_auc_score(positive[~flag], s[~flag]):.2f}"]
+        whole = PriorDEDPUL(repeats=0).share(s[positive], s) - true
+        print(
+            f"| {name} | {true:.2f} | {seed} | {int(flag.sum())} |", " | ".join(cells), f"| {whole:+.3f} |", flush=True
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("run", "table"))
-    parser.add_argument("--out", type=Path, required=True)
+    actions = parser.add_subparsers(dest="what", required=True)
+    for name in ("run", "table", "intervals"):
+        actions.add_parser(name).add_argument("--out", type=Path, required=True)
+    actions.add_parser("scores").add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     told = parser.parse_args()
-    run(told.out) if told.what == "run" else show(told.out)
+    if told.what == "scores":
+        scores(told.sets)
+    else:
+        {"run": run, "table": show, "intervals": intervals}[told.what](told.out)
 
 
 if __name__ == "__main__":

@@ -89,8 +89,8 @@ def test_facts_from_the_simulation_are_named() -> None:
     told = one(laws=["uniform-complementary"], methods=["forward"], needs={"transition": "law"})
     assert json.loads(told["needs"]) == {"transition": "law"}
     estimated = one(datasets=["breast_cancer"], laws=["scar"], methods=["nnpu"])
-    assert json.loads(estimated["needs"]) == {"prior": "bbe"}
-    assert json.loads(estimated["judge"]) == {"law": "SingleSample", "prior": "bbe"}
+    assert json.loads(estimated["needs"]) == {"prior": "dedpul"}
+    assert json.loads(estimated["judge"]) == {"law": "SingleSample", "prior": "dedpul"}
 
 
 def test_steps_become_whole_epochs() -> None:

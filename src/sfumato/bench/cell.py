@@ -30,7 +30,7 @@ from .spec import DatasetEntry
 ESTIMATORS = {
     ("noisy", "transition"): "confident-joint",
     ("noisy", "noise_rate"): "confident-noise-rate",
-    ("pu", "prior"): "bbe",
+    ("pu", "prior"): "dedpul",
     ("partial", "flip"): "candidate-flips",
 }
 

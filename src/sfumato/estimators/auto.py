@@ -120,7 +120,7 @@ def estimated(x: Tensor, labels: Labels, given: Mapping[str, Any], seed: int) ->
     if labels.kind == "noisy":
         defaults = {"transition": estimate.TransitionConfidentJoint(), "noise_rate": estimate.NoiseRate()}
     elif labels.kind == "pu":
-        defaults = {"prior": estimate.PriorBBE()}
+        defaults = {"prior": estimate.PriorDEDPUL()}
     # one estimate for all candidates and for the law that judges them, also where the user gave an Estimator
     return {
         name: value.estimate(x.flatten(1).numpy(), labels, seed=seed)

@@ -17,7 +17,7 @@ from sfumato.labels import Labels, Law
 from sfumato.learn.objective import Objective
 
 SUPPLY = {
-    "prior": "needs={'prior': 0.3}, or an estimator: needs={'prior': sf.estimate.PriorBBE()}",
+    "prior": "needs={'prior': 0.3}, or an estimator: needs={'prior': sf.estimate.PriorDEDPUL()}",
     "transition": "needs={'transition': T}, T[i, j] = P(observed j | true i), or an estimator: "
     "needs={'transition': sf.estimate.TransitionConfidentJoint()}",
     "flip": "needs={'flip': 0.3}, or an estimator: needs={'flip': sf.estimate.FlipFromCandidates()}",
