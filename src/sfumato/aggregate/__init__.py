@@ -7,10 +7,12 @@ from sfumato.aggregate.catd import Catd
 from sfumato.aggregate.clustered_ds import ClusteredDS
 from sfumato.aggregate.combine import COMBINERS, combine
 from sfumato.aggregate.consensus_map import ConsensusMap, consensus_map, map_votes
+from sfumato.aggregate.correlations import Correlations
 from sfumato.aggregate.crh import Crh
 from sfumato.aggregate.crowdlab import CrowdLab
 from sfumato.aggregate.data_programming import DataProgramming
 from sfumato.aggregate.dawid_skene import DawidSkene
+from sfumato.aggregate.decorrelated import Decorrelated, Linked
 from sfumato.aggregate.ebcc import Ebcc
 from sfumato.aggregate.fast_dawid_skene import FastDawidSkene
 from sfumato.aggregate.flyingsquid import FlyingSquid
@@ -46,10 +48,12 @@ __all__ = [
     "Chosen",
     "ClusteredDS",
     "ConsensusMap",
+    "Correlations",
     "Crh",
     "CrowdLab",
     "DataProgramming",
     "DawidSkene",
+    "Decorrelated",
     "Ebcc",
     "FastDawidSkene",
     "FlyingSquid",
@@ -59,6 +63,7 @@ __all__ = [
     "Ibcc",
     "Kos",
     "LabelModel",
+    "Linked",
     "MMSR",
     "Mace",
     "MajorityVote",
