@@ -237,6 +237,10 @@ def test_bad_input(cancer):
         Snuba(cardinality=2).make(X, labels)
     with pytest.raises(ParameterError, match="heuristic='tree'"):
         Snuba(heuristic="tree").make(X, labels)
+    with pytest.raises(ParameterError, match=r"betas=\(1.5,\)"):
+        Snuba(betas=(1.5,)).make(X, labels)
+    with pytest.raises(ParameterError, match="2 bags"):
+        IWS(bags=1).make(X, labels, bool)
     with pytest.raises(ParameterError, match="share in"):
         Goggles(share=0).make(X, labels)
     found = Snuba(rounds=1).make(X, labels)

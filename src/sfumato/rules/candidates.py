@@ -51,7 +51,7 @@ class Candidates:
         return "abstain" if said == ABSTAIN else str(said)
 
 
-def check(heuristic: str, cardinality: int, subsets: int, folds: int) -> None:
+def check(heuristic: str, cardinality: int, subsets: int, folds: int, betas: tuple[float, ...]) -> None:
     """Errors in what a maker was asked for."""
     if heuristic not in KINDS:
         raise ParameterError(f"heuristic={heuristic!r}", f"one of {tuple(KINDS)}")
@@ -59,6 +59,8 @@ def check(heuristic: str, cardinality: int, subsets: int, folds: int) -> None:
         raise ParameterError(f"cardinality={cardinality} with {heuristic}", f"one of {KINDS[heuristic].columns}")
     if subsets < 1 or folds < 2:
         raise ParameterError(f"subsets={subsets}, folds={folds}", "at least 1 and 2")
+    if not betas or not all(0 <= beta < 1 for beta in betas):
+        raise ParameterError(f"betas={betas}", "at least one, each in [0, 1)")
 
 
 def columns_of(d: int, cardinality: int, most: int, seed: int) -> Ints:

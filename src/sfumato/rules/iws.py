@@ -63,9 +63,9 @@ class IWS(FunctionMaker):
         that it is worth its votes. Errors: RefusedError where no candidate speaks, or none is found useful.
         """
         told = door(X, labels)
-        check(self.heuristic, self.cardinality, self.subsets, self.folds)
+        check(self.heuristic, self.cardinality, self.subsets, self.folds, self.betas)
         least = min(self.queries, self.at_random, self.size, self.directions, self.bags - 1)
-        if least < 1 or not self.z >= 0 or not self.betas:
+        if least < 1 or not self.z >= 0:
             raise ParameterError(f"{self}", "queries, at_random, size and directions of at least 1, 2 bags, z >= 0")
         if not callable(oracle):
             raise ParameterError(

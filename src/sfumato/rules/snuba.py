@@ -38,7 +38,7 @@ class Snuba(FunctionMaker):
         first: functions of the first round, at least 1; later rounds add one each.
         rounds: at most, at least 1.
         folds: of the labelled rows, at least 2.
-        betas: tried, each in [0, 1 - 1/K].
+        betas: tried, at least one, each in [0, 1); a cut is at most 1.
     """
 
     heuristic: str = "stump"
@@ -52,9 +52,9 @@ class Snuba(FunctionMaker):
     def make(self, X: Floats, labels: Semi, seed: int = 0) -> Functions:
         """The functions. Errors: RefusedError where no function is sure of any labelled row."""
         told = door(X, labels)
-        check(self.heuristic, self.cardinality, self.subsets, self.folds)
-        if self.first < 1 or self.rounds < 1 or not self.betas:
-            raise ParameterError(f"first={self.first}, rounds={self.rounds}, betas={self.betas}", "at least one each")
+        check(self.heuristic, self.cardinality, self.subsets, self.folds, self.betas)
+        if self.first < 1 or self.rounds < 1:
+            raise ParameterError(f"first={self.first}, rounds={self.rounds}", "at least one each")
         columns = columns_of(told.x.shape[1], self.cardinality, self.subsets, seed)
         fold, pool = folds_of(told, self.folds, seed), pool_of(told, seed)
         active = np.ones(len(told.rows), bool)
