@@ -4,6 +4,7 @@ from sfumato.estimate.interval import Interval, bootstrap
 from sfumato.estimate.noise_rate import NoiseRate
 from sfumato.estimate.prior_alphamax import PriorAlphaMax
 from sfumato.estimate.prior_bbe import PriorBBE
+from sfumato.estimate.prior_complementary import PriorComplementary
 from sfumato.estimate.prior_dedpul import PriorDEDPUL
 from sfumato.estimate.prior_elkan_noto import PriorElkanNoto
 from sfumato.estimate.prior_km import PriorKM2
@@ -26,6 +27,7 @@ __all__ = [
     "NotIdentifiableWarning",
     "PriorAlphaMax",
     "PriorBBE",
+    "PriorComplementary",
     "PriorDEDPUL",
     "PriorElkanNoto",
     "PriorKM2",
