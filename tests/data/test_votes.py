@@ -69,7 +69,9 @@ def test_several_files_other_columns_categories_and_whole_numbers(tmp_path: Path
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"item": ["a", "b"]}, "row numbers from 0"),
+        ({"item": [0.5, 1.5]}, "items of type double in column 'item'"),
+        ({"item": ["a", "a"], "source": ["w", "w"]}, "'w' speaks more than once of item 'a'"),
+        ({"item": [0, 10**12]}, "an item 1000000000000 within 2 lines; .*number_items"),
         ({"item": [-1, 0]}, "row numbers from -1"),
         ({"label": ["x", None]}, "1 empty cells in column 'label'"),
         ({"label": [1.0, float("nan")]}, "1 empty cells in column 'label'"),
@@ -97,3 +99,22 @@ def test_files_columns_and_classes_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(TableError, match="cannot be read"):
         read_votes(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_items_with_names_stream_too(batch: int, tmp_path: Path) -> None:
+    told = table()
+    told["item"] = np.array([f"i{v}" for v in told["item"]])
+    path = tmp_path / "v.parquet"
+    parquet.write_table(pa.table(told | {"item": pa.array(told["item"]).dictionary_encode()}), path, row_group_size=13)
+    same(read_votes(path, abstain="?", batch=batch), Votes.from_table(*told.values(), abstain="?"))
+    with pytest.raises(LabelError, match="text without n"):
+        read_votes(path, n=3)
+
+
+def test_numbers_and_names_of_items_do_not_mix(tmp_path: Path) -> None:
+    for name, items in (("a", [0, 1]), ("b", ["x", "y"])):
+        parquet.write_table(pa.table({"item": items, "source": ["v", "w"], "label": [0, 1]}), tmp_path / name)
+    for first, second in (("a", "b"), ("b", "a")):
+        with pytest.raises(LabelError, match="items of type"):
+            read_votes([tmp_path / first, tmp_path / second])

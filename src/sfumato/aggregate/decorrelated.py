@@ -44,8 +44,8 @@ class Decorrelated(Aggregator):
     all agreement beyond chance for dependence, lest a model that believes its copies explain them. The idea of a
     discount by dependence is the paper's; its likelihood of who copies whom is not used. Agreement that comes from
     items which are hard for all is discounted too. A help against copies, and no more: on simulated copies it wins
-    back what they cost, on nine real sets it finds few links and moves the accuracy of its default by -0.5 to 0 points. Assumes that most
-    sources are independent.
+    back what they cost; on nine real sets it finds few links and moves the accuracy of its default by -0.5 to 0 points.
+    Assumes that most sources are independent.
 
     Args:
         base: name of an aggregation that takes weighted votes.

@@ -49,9 +49,11 @@ class Kernel(Held):
     def voted(self) -> Floats:
         """(n, K) shares of the votes; level where nothing was said."""
         found = self.heard()
-        total = found.sum(1, keepdims=True)
-        np.divide(found, total, out=found, where=total > 0)
-        found[total[:, 0] <= 0] = 1 / self.k
+        for a in range(0, self.n, BLOCK):
+            part = found[a : a + BLOCK]
+            total = part.sum(1, keepdims=True)
+            np.divide(part, total, out=part, where=total > 0)
+            part[total[:, 0] <= 0] = 1 / self.k
         return found
 
     def shares(self) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
-from sfumato.core.errors import FileError, LabelError, TableError
-from sfumato.data.columns import quoted
+from sfumato.core.errors import LabelError
+from sfumato.data.batches import walk
+from sfumato.data.items import Items
 from sfumato.labels import Votes
 from sfumato.labels.vote_lines import small
 from sfumato.labels.votes import ABSTAIN
@@ -36,21 +37,24 @@ def read_votes(
     """Votes from parquet files with one line per vote; equal to ``Votes.from_table`` of their columns.
 
     The first walk counts the votes of each item and collects the names; the second one puts each vote in its place.
-    Beside a batch this takes per vote the bytes of its codes (3 to 5) and per item 24 bytes.
+    Beside a batch this takes per vote the bytes of its codes (2 to 5) and per item 12 bytes. Items are row numbers from
+    0, or names in order of first appearance, which stay in memory (about 200 bytes each): for tens of millions of them,
+    or numbers far apart, ``number_items`` gives row numbers first.
 
-    Args: path, one file or several; item, source, label: the columns; items are row numbers from 0 (``n`` of them, or
+    Args: path, one file or several; item, source, label: the columns; n: how many items where they are numbers (else
     up to the largest); classes, names in order, or sorted; abstain, the label of a source that declined; batch, lines
-    that are read together, at least 1. Errors: no such file or column, items that are no row numbers, empty cells, a
-    class that is not among ``classes``, a source that speaks twice of an item.
+    that are read together, at least 1. Errors: no such file or column, numbers of items that are negative or a hundred
+    times the lines, empty cells, a class that is not among ``classes``, a source that speaks twice of an item.
     """
     files = [Path(p) for p in ([path] if isinstance(path, str | Path) else path)]
     columns = (item, source, label)
-    counts: Ints = np.zeros(1 if n is None else n, np.int64)
+    items = Items(item, n)
+    counts: Ints = np.zeros(1 if n is None else n, np.int32)
     found: tuple[set[Any], set[Any]] = set(), set()
-    for columns_ in _walk(files, columns, batch):
-        at, first = _grouped(_rows(columns_[0], n, item))[1:]
+    for columns_ in walk(files, columns, batch):
+        at, first = _grouped(items.codes(columns_[0]))[1:]
         counts = _room(counts, int(at[-1]) + 1)
-        counts[at[first]] += np.diff(np.append(first, len(at)))
+        counts[at[first]] += np.diff(np.append(first, len(at))).astype(np.int32)
         for known, column in zip(found, columns_[1:], strict=True):
             known.update(pc.unique(column).to_pylist())
     found[1].discard(abstain)
@@ -61,17 +65,23 @@ def read_votes(
         raise LabelError(f"labels: {next(iter(unknown))!r}", f"one of {list(names)[:20]}", "add it, or mend the entry")
     if n is None:
         counts = counts[: int(np.flatnonzero(counts)[-1]) + 1]
-    offsets = np.concatenate([[0], np.cumsum(counts)])
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    del counts
     sources, said = np.empty(offsets[-1], small(len(who))), np.empty(offsets[-1], small(len(names)))
-    free = offsets[:-1].copy()
-    for columns_ in _walk(files, columns, batch):
-        order, at, first = _grouped(_rows(columns_[0], n, item))
+    free = offsets[:-1]  # where the next vote of each item goes: in the end, where the next item begins
+    for columns_ in walk(files, columns, batch):
+        order, at, first = _grouped(items.codes(columns_[0]))
         many = np.diff(np.append(first, len(at)))
         place = free[at] + np.arange(len(at)) - np.repeat(first, many)
         free[at[first]] += many
         sources[place] = _codes(columns_[1], who)[order]
         said[place] = _codes(columns_[2], names)[order]
-    _in_order(offsets, sources, said, who)
+    for stop in range(len(free), 0, -BATCH):
+        start = max(stop - BATCH, 0)
+        offsets[start + 1 : stop + 1] = free[start:stop].copy()
+    offsets[0] = 0
+    _in_order(offsets, sources, said, who, items.names)
     return Votes(
         torch.from_numpy(offsets),
         torch.from_numpy(sources),
@@ -79,54 +89,9 @@ def read_votes(
         len(names),
         len(who),
         classes=names,
+        items=items.names,
         who=who,
     )
-
-
-def _walk(files: Sequence[Path], columns: Sequence[str], batch: int) -> Iterator[list[pa.Array]]:
-    from pyarrow import parquet
-
-    for path in files:
-        if not path.is_file():
-            raise FileError(f"no file {path}", "a parquet file that exists", "check the spelling and the folder")
-        try:
-            with parquet.ParquetFile(path) as file:
-                for name in columns:
-                    if name not in file.schema_arrow.names:
-                        raise TableError(
-                            f"{path.name} has no column {name!r}", f"one of {quoted(file.schema_arrow.names)}"
-                        )
-                for part in file.iter_batches(batch, columns=list(dict.fromkeys(columns))):
-                    if part.num_rows:
-                        yield [_plain(path, name, part.column(name)) for name in columns]
-        except (OSError, pa.ArrowException) as error:
-            if isinstance(error, FileError):
-                raise
-            said = " ".join(str(error).split())[:200]
-            raise TableError(f"{path} cannot be read: {said}", "a whole parquet file") from None
-
-
-def _plain(path: Path, name: str, column: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    blank = column.null_count
-    if pa.types.is_floating(column.type):
-        blank += pc.sum(pc.is_nan(column)).as_py() or 0
-    if blank:
-        raise LabelError(f"{path.name}: {blank} empty cells in column {name!r}", "an entry on every line")
-    return column
-
-
-def _rows(column: pa.Array, n: int | None, name: str) -> Ints:
-    if not pa.types.is_integer(column.type):
-        raise LabelError(
-            f"items of type {column.type} in column {name!r}", "row numbers from 0", "number the items first"
-        )
-    values = column.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-    low, high = int(values.min()), int(values.max())
-    if low < 0 or (n is not None and high >= n):
-        raise LabelError(f"row numbers from {low} to {high}", f"from 0 to {'...' if n is None else n - 1}")
-    return np.asarray(values)
 
 
 def _grouped(values: Ints) -> tuple[Ints, Ints, Ints]:
@@ -155,7 +120,7 @@ def _codes(column: pa.Array, names: tuple[Any, ...]) -> Ints:
     return np.asarray(pc.fill_null(found, ABSTAIN).to_numpy(zero_copy_only=False))
 
 
-def _in_order(offsets: Ints, sources: Ints, said: Ints, who: tuple[Any, ...]) -> None:
+def _in_order(offsets: Ints, sources: Ints, said: Ints, who: tuple[Any, ...], items: tuple[Any, ...] | None) -> None:
     """Sources of each item in order, in place, some items at a time; none twice."""
     start, n = 0, len(offsets) - 1
     while start < n:
@@ -167,8 +132,9 @@ def _in_order(offsets: Ints, sources: Ints, said: Ints, who: tuple[Any, ...]) ->
         twice = (sources[a : b - 1] == sources[a + 1 : b]) & (item[:-1] == item[1:])
         if twice.any():
             i = int(twice.argmax())
+            where = int(item[i]) if items is None else repr(items[int(item[i])])
             raise LabelError(
-                f"source {str(who[int(sources[a + i])])!r} speaks more than once of item {int(item[i])}",
+                f"source {str(who[int(sources[a + i])])!r} speaks more than once of item {where}",
                 "one vote of a source on an item",
                 "settle such lines first",
             )
