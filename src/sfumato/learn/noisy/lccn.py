@@ -9,19 +9,21 @@ from torch import Tensor
 
 from sfumato.core.card import method
 from sfumato.labels import ClassConditional, Noisy
+from sfumato.labels.heads import log_softmax
+from sfumato.labels.noisy import log_or_off
 from sfumato.learn.objective import Objective
 from sfumato.parts.bounds import check_number
 from sfumato.parts.losses import cross_entropy, mean
 
 
-def counts(true: Tensor, given: Tensor, k: int) -> Tensor:
-    """(K, K) how many rows of each pair [true, given]."""
-    return torch.bincount(true * k + given, minlength=k * k).reshape(k, k)
+def counts(true: Tensor, given: Tensor, k: int, more: int = 0) -> Tensor:
+    """(K, K) how many rows of each pair [true, given]; (K + more, K) where there are more true classes than given."""
+    return torch.bincount(true * k + given, minlength=(k + more) * k).reshape(k + more, k)
 
 
 def posterior(log_p: Tensor, s: Noisy, transition: Tensor) -> Tensor:
-    """(n, K) P(true = k | x, given), proportional to p_k(x) T[k, given]."""
-    return ClassConditional.bound(transition=transition).posterior(log_p, s)
+    """(n, K) P(true = k | x, given), proportional to p_k(x) T[k, given]; T may have more rows than columns."""
+    return log_softmax(log_p + log_or_off(transition.to(log_p).t())[s.y]).exp()
 
 
 def drawn(z: Tensor, s: Noisy, transition: Tensor, rng: torch.Generator) -> Tensor:
