@@ -24,6 +24,7 @@ from sfumato.train.needs import build_law, supply
 from sfumato.train.networks import build
 
 from .registry import ensure, rule
+from .small_sets import pictures, small_set
 from .world import classes, laws_of, main_law, values
 
 EPOCHS, SEEDS = 20, (0, 1)
@@ -52,26 +53,6 @@ KINDS = (
     "confidence-differences",
     "votes",
 )
-
-
-# which of even, above 4, prime, a square, with a closed loop, divisible by 3 holds of each digit
-ATTRIBUTES = torch.tensor(
-    [[d % 2 == 0, d > 4, d in (2, 3, 5, 7), d in (0, 1, 4, 9), d in (0, 6, 8, 9), d % 3 == 0] for d in range(10)]
-).long()
-
-
-@cache
-def small_set(binary: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(X, y, X_test, y_test): scikit-learn's digits (10 classes), or its breast cancer set (malignant = 1)."""
-    from sklearn.datasets import load_breast_cancer, load_digits
-
-    X, y = (load_breast_cancer if binary else load_digits)(return_X_y=True)
-    y = 1 - y if binary else y
-    X = (X - X.mean(0)) / (X.std(0) + 1e-9)
-    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0)).numpy()
-    n = 380 if binary else 1000
-    data, truth = torch.from_numpy(X[order]).float(), torch.from_numpy(y[order]).long()
-    return data[:n], truth[:n], data[n:], truth[n:]
 
 
 @cache
@@ -122,9 +103,7 @@ def _labels(objective: Objective, seed: int) -> tuple[Law, Tensor, Labels, int]:
     law = main_law(objective)
     law = ClassConditional if law is Clean else law
     k = 2 if classes(law) == 2 else 10
-    _, y, _, _ = small_set(k == 2)
-    if law.eats is MultiLabel:
-        k, y = ATTRIBUTES.shape[1], ATTRIBUTES[y]
+    _, y, _, _ = pictures() if law.eats is MultiLabel else small_set(k == 2)
     rng = torch.Generator().manual_seed(seed)
     bound = hard_law(law, y, k, rng)
     if isinstance(bound, Confided):
@@ -139,13 +118,13 @@ def accuracy(objective: Objective, like: Objective, seed: int) -> float:
     law of ``like`` draws.
     """
     law, rows, labels, k = _labels(like, seed)
-    X, _, X_test, y_test = small_set(k == 2)
+    X, _, X_test, y_test = pictures() if law.eats is MultiLabel else small_set(k == 2)
     named = objective.named()
     given = {name: getattr(law, name) for name in law.needs()}
     if isinstance(law, ClassConditional):
         given["noise_rate"] = 0.6
     if law.eats is MultiLabel:
-        given["prior"] = ATTRIBUTES[small_set(False)[1]].double().mean(0)
+        given["prior"] = pictures()[1].double().mean(0)
     if "prior" in named and "prior" not in given:  # the method's own need, not its law's
         _, y, _, _ = small_set(k == 2)
         share = torch.bincount(y, minlength=k).double() / len(y)
@@ -170,7 +149,7 @@ def accuracy(objective: Objective, like: Objective, seed: int) -> float:
     each = [objective.decoded(z, head, bank).exp() for z, bank in zip(run.logits(X_test), banks, strict=True)]
     p = torch.stack(each).mean(0)
     if law.eats is MultiLabel:
-        return mean_average_precision(ATTRIBUTES[y_test], p)
+        return mean_average_precision(y_test, p)
     return float((p.argmax(1) == y_test).double().mean())
 
 

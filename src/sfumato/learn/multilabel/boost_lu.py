@@ -38,7 +38,8 @@ class ClassMaps(OneVsRest):
     "boost-lu",
     paper="kim2023bridging",
     waived={
-        "learns": "it amplifies maps of pictures; on feature rows every class has one place and only scale changes"
+        "learns": "it amplifies maps of pictures; on feature rows every class has one place and only scale changes: "
+        "over six seeds it ranks at .770 mAP, assume-negative at .771"
     },
 )
 @dataclass

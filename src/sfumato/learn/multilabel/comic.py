@@ -20,13 +20,7 @@ from .pu_mlc import columns
 RARE = 1e-6  # the smallest share of the commonest class's positives that a class is given
 
 
-@method(
-    "comic",
-    paper="zhang2023imperfect",
-    waived={
-        "learns": "meant for a long tail; six classes of like frequency it ranks at .958 mAP, assume-negative at .964"
-    },
-)
+@method("comic", paper="zhang2023imperfect")
 @dataclass
 class Comic(Objective):
     r"""Correction and modification of a long tail of partly labeled classes, on one network.

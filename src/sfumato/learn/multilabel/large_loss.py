@@ -24,15 +24,7 @@ def kept(losses: Tensor, open_: Tensor, share: float, w: Tensor | None) -> Tenso
     return torch.where(weight > 0, left / torch.where(weight > 0, weight, torch.ones_like(weight)), 1.0)
 
 
-@method(
-    "ll-r",
-    paper="kim2022large",
-    also=("large-loss-rejection",),
-    waived={
-        "learns": "its 2 % of the unknown is meant for scores of classes of which few hold; with six of which nearly "
-        "half hold it is assume-negative up to .001 mAP"
-    },
-)
+@method("ll-r", paper="kim2022large", also=("large-loss-rejection",))
 @dataclass
 class LargeLossRejection(Objective):
     r"""Assume negative, with the largest losses of the unknown left out.
@@ -82,15 +74,7 @@ class LargeLossTemporaryCorrection(LargeLossRejection):
         return softplus(-z)
 
 
-@method(
-    "ll-cp",
-    paper="kim2022large",
-    also=("large-loss-permanent-correction",),
-    waived={
-        "learns": "its 2 % of the unknown is meant for scores of classes of which few hold; with six of which nearly "
-        "half hold it is assume-negative up to .001 mAP"
-    },
-)
+@method("ll-cp", paper="kim2022large", also=("large-loss-permanent-correction",))
 @dataclass
 class LargeLossPermanentCorrection(Objective):
     r"""Assume negative, with the largest losses of the unknown taken as positive for good.

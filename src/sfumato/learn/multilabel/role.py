@@ -20,14 +20,7 @@ from .assume_negative import yes_no
 SURE = math.log(0.995 / 0.005)  # the logit that a known label starts at
 
 
-@method(
-    "role",
-    paper="cole2021multilabel",
-    waived={
-        "learns": "told the true count of positives, it ranks the digits' attributes at .960 mAP, assume-negative at "
-        ".963: what it repairs is the level of p, which mAP does not see"
-    },
-)
+@method("role", paper="cole2021multilabel")
 @dataclass
 class Role(Objective):
     r"""Regularised online label estimation: each of the prediction p and a trainable table q of the labels is fitted to
