@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from sfumato.aggregate import OneCoin
 from sfumato.audit import audit
 from sfumato.audit.contradictions import contradictions
 from sfumato.audit.coverage import coverage
@@ -298,6 +299,22 @@ def test_votes_reach_part_and_are_held_against_gold():
     assert report.summary["annotators"]["votes"] == 80
     pairs_agreeing = comb(2, 2) * 20
     assert report.summary["annotators"]["unanimous"] == pairs_agreeing
+    assert told["without_gold"] == []  # two sources, one of which declined once
+
+
+def test_sources_of_votes_have_accuracies_with_intervals_without_any_truth():
+    rng = np.random.default_rng(3)
+    y = np.arange(60) % 2
+    said = np.where(rng.random((60, 5)) < [0.9, 0.85, 0.8, 0.8, 0.6], y[:, None], 1 - y[:, None])
+    votes = Votes.from_matrix(said, who=("a", "b", "c", "d", "e"))
+    report = audit(X, votes)
+    told = report.summary["votes"]["without_gold"]
+    sure = OneCoin().fit(votes).interval()
+    assert [k["source"] for k in told] == ["a", "b", "c", "d", "e"] and {k["votes"] for k in told} == {60}
+    np.testing.assert_allclose(
+        [[k["accuracy"], k["low"], k["high"]] for k in told], np.stack([sure.value, sure.low, sure.high], 1)
+    )
+    assert "e is right least often" in " ".join(section(report, "votes").notes)
 
 
 def test_votes_for_sets_of_classes_are_counted_in_parts():

@@ -59,8 +59,10 @@ def test_every_item_gets_its_label(votes: Path, tmp_path: Path, capsys: pytest.C
     assert np.allclose([[float(r["p(no)"]), float(r["p(yes)"])] for r in rows], found.posterior, atol=1e-12)
     assert {r["votes"] for r in rows} == {"5"}
     table = parquet.read_table(who)
-    assert table.column_names == ["worker", "votes", "declined", "quality", "with_majority"]
+    assert table.column_names == ["worker", "votes", "declined", "quality", "low", "high", "with_majority"]
     assert np.allclose(table["quality"].to_numpy(), found.quality)
+    assert np.allclose(table["low"].to_numpy(), found.interval().low)
+    assert np.allclose(table["high"].to_numpy(), found.interval().high)
     voted = found.majority.argmax(1)
     first = own.said.numpy()[own.source.numpy() == 0]
     assert table["with_majority"][0].as_py() == pytest.approx((first == voted).mean())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 OF_ITEMS = ("label", "confidence", "votes", "majority")
-OF_SOURCES = ("votes", "declined", "quality", "with_majority")
+OF_SOURCES = ("votes", "declined", "quality", "low", "high", "with_majority")
 
 
 def aggregate(
@@ -165,22 +165,25 @@ def _sources(found: Any, votes: Votes, source: str) -> pa.Table:
     alike = found.majority.argmax(1)[votes.item().numpy()] == said
     many = np.bincount(who[spoke], minlength=votes.sources)
     with_vote = np.bincount(who[spoke & alike], minlength=votes.sources)
+    sure = found.interval()
     values = (
         many,
         np.bincount(who[~spoke], minlength=votes.sources),
         found.quality,
+        sure.low,
+        sure.high,
         np.where(many > 0, with_vote / np.maximum(many, 1), np.nan),
     )
     return pa.table({source: list(votes.who or ())} | dict(zip(OF_SOURCES, values, strict=True)))
 
 
 def _tell(told: dict[str, Any], who: pa.Table) -> None:
-    rows = sorted(zip(*(who.column(i).to_pylist() for i in range(5)), strict=True), key=lambda r: (r[3], str(r[0])))
+    rows = sorted(zip(*(who.column(i).to_pylist() for i in range(7)), strict=True), key=lambda r: (r[3], str(r[0])))
     shown = rows if len(rows) <= 10 else rows[:5] + rows[-5:]
-    title = "Sources by estimated accuracy" + (
+    title = "Sources by estimated accuracy, with 95 % intervals" + (
         "" if len(rows) <= 10 else f": the lowest and highest five of {len(rows)}"
     )
-    table(["source", "votes", "declined", "quality", "with majority"], shown, title)
+    table(["source", "votes", "declined", "quality", "low", "high", "with majority"], shown, title)
     for doubt in told["warnings"]:
         say(f"note: {doubt}")
     if not told["converged"]:

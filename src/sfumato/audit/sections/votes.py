@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from sfumato.aggregate import OneCoin, SourcesWarning
 from sfumato.audit.coverage import least_to_most
 from sfumato.audit.section import Data, Ints, Light, Measure, Section, counted, percent
 from sfumato.estimate.interval import wilson
@@ -58,6 +60,13 @@ def votes(data: Data) -> Section:
             f"On items of known truth {worst['source']} is right least often: {percent(worst['accuracy'])} of "
             f"{counted(worst['items'], 'vote')} ({percent(worst['low'])} to {percent(worst['high'])})."
         )
+    believed = _without_gold(held, per_source, names) if several else []
+    if believed:
+        worst = min(believed, key=lambda k: k["accuracy"])
+        notes.append(
+            f"By their agreement alone (one-coin model, no truth) {worst['source']} is right least often: "
+            f"{percent(worst['accuracy'])} ({percent(worst['low'])} to {percent(worst['high'])})."
+        )
     order = np.argsort(-per_source, kind="stable")[:_SHOWN]
     top = np.sort(np.argsort(-shares, kind="stable")[:_SHOWN])
     if m > _SHOWN:
@@ -100,6 +109,7 @@ def votes(data: Data) -> Section:
             "names": list(data.names),
             "vote_share": shares.tolist(),
             "on_gold": known,
+            "without_gold": believed,
         },
         light=light,
         measures=(Measure("items without a vote", empty / n, "lower"),),
@@ -132,3 +142,15 @@ def _on_gold(held: Any, owner: Ints, source: Ints, said: Ints, names: list[str])
         low, high = wilson(share, count[j])
         told.append({"source": names[j], "items": int(count[j]), "accuracy": share, "low": low, "high": high})
     return told
+
+
+def _without_gold(held: Any, per_source: Ints, names: list[str]) -> list[dict[str, Any]]:
+    """Per source with votes its accuracy by agreement with the others, with the interval of the likelihood's curvature.
+    None where fewer than three sources speak, or one declined: silence would have to be modelled first."""
+    if int((per_source > 0).sum()) < 3 or bool((np.asarray(held.said) == ABSTAIN).any()) or held.weight is not None:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SourcesWarning)
+        sure = OneCoin().fit(held).interval()
+    table = zip(names, per_source.tolist(), sure.value.tolist(), sure.low.tolist(), sure.high.tolist(), strict=True)
+    return [{"source": s, "votes": m, "accuracy": q, "low": low, "high": high} for s, m, q, low, high in table if m]
