@@ -63,28 +63,28 @@ class LearnedTransition(MatrixEstimator):
     def estimate(self, X: ArrayLike, labels: Any, seed: int = 0) -> Floats:
         """T (K, K) from features (n, d) and labels; rows without a label are left out."""
         x, y, k = known(X, labels)
-        spread = x.std(axis=0)
+        given, spread = Noisy(torch.from_numpy(y.astype(np.int64)), k), x.std(axis=0)
         rows = torch.from_numpy(((x - x.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype(np.float32))
         needs = {}
         if self.method == "t-revision":
-            needs["transition"] = torch.from_numpy(TransitionAnchor(repeats=0).estimate(x, Noisy(y, k), seed)).float()
+            needs["transition"] = torch.from_numpy(TransitionAnchor(repeats=0).estimate(x, given, seed)).float()
 
         def network(member: int) -> torch.nn.Module:
             return build("mlp", (x.shape[1],), k, 1009 * seed + member, tuple(self.hidden))
 
         config = Config(epochs=self.epochs, lr=self.lr, batch_size=self.batch_size, seed=seed)
-        run = Run(rows, Noisy(y, k), LEARNERS[self.method](), network, config, law=ClassConditional, needs=needs)
+        run = Run(rows, given, LEARNERS[self.method](), network, config, law=ClassConditional, needs=needs)
         start, value = _matrix(run), _matrix(run.fit())
         p = torch.softmax(run.logits(rows)[0].double(), dim=1).numpy()
         joint = p * value.T[y]
         joint /= joint.sum(axis=1, keepdims=True)
-        given = np.eye(k)[y]
+        named = np.eye(k)[y]
         doubts = []
         if len(lost := np.flatnonzero(value.argmax(axis=1) != np.arange(k))):
             doubts.append(f"classes {lost.tolist()} are mostly given another name")
         if np.abs(value - start).max() < _STUCK:
             doubts.append(f"no entry left its start by {_STUCK}: the matrix tells the start, not the data")
-        self.told(value, lambda at: row_normalised(joint[at].T @ given[at]), y, seed, doubts)
+        self.told(value, lambda at: row_normalised(joint[at].T @ named[at]), y, seed, doubts)
         self.interval = _about(value, self.interval)
         return value
 
