@@ -5,34 +5,93 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sfumato.aggregate import Auto, DawidSkene, MajorityVote, krippendorff_alpha
-from sfumato.aggregate.auto import _predicted
+from sfumato.aggregate import Auto, DawidSkene, MajorityVote, held_out, krippendorff_alpha
+from sfumato.aggregate.held_out import Hidden, places, without
 from sfumato.core.errors import LabelError, ParameterError
 from sfumato.labels import Votes
-from tests.aggregate.crowds import coins, crowd, one_hot, votes
+from tests.aggregate.crowds import coins, crowd, votes
 from tests.aggregate.test_rules import rules
 
 pytestmark = pytest.mark.filterwarnings("ignore::sfumato.aggregate.SourcesWarning")
 
 
-def test_hidden_votes_are_predicted_by_shrunken_matrices():
+def test_a_third_of_the_votes_of_an_item_is_hidden_and_nothing_else_changes():
     said, _ = crowd(n=40)
+    table = Votes.from_matrix(np.where(np.arange(7) == 3, -1, said), k=3)  # source 3 declines, and those absent too
+    at = places(table, 1.0, np.random.default_rng(0))
+    assert (table.said.numpy()[at] >= 0).all() and len(set(at)) == len(at)
+    spoke = table.said.numpy() >= 0
+    many = np.bincount(table.item().numpy()[spoke], minlength=40)
+    np.testing.assert_array_equal(np.bincount(table.item().numpy()[at], minlength=40), many // 3)
+    left = without(table, at)
+    rest = np.setdiff1d(np.arange(len(spoke)), at)
+    for name in ("source", "said"):
+        np.testing.assert_array_equal(getattr(left, name).numpy(), getattr(table, name).numpy()[rest])
+    np.testing.assert_array_equal(left.item().numpy(), table.item().numpy()[rest])
+    assert len(places(table, 1e-9, np.random.default_rng(0))) == 0
+
+
+def test_hidden_votes_are_read_by_what_those_of_other_items_tell(monkeypatch):
+    monkeypatch.setattr(held_out, "POWERS", (1.0,))
+    said, _ = crowd(n=80, share=1.0)
     table = votes(said)
-    left, hidden = Auto(share=1.0)._hide(table, False, 0)
-    item, source = np.nonzero(said >= 0)
-    kept = said.copy()
-    kept[item[hidden], source[hidden]] = -1
-    np.testing.assert_array_equal(left.offsets.numpy(), np.concatenate([[0], np.cumsum((kept >= 0).sum(1))]))
-    assert len(set(item[hidden])) == len(hidden) == ((said >= 0).sum(1) >= 3).sum()
-    found = DawidSkene().fit(left)
-    c = np.einsum("ik,ijl->jkl", found.posterior, one_hot(kept, 3))
-    pooled = c.sum(0) + 1 / 3
-    theta = c + 5 * pooled / pooled.sum(1, keepdims=True)
-    theta /= theta.sum(2, keepdims=True)
-    by_hand = [
-        np.log(found.posterior[i] @ theta[j, :, said[i, j]]) for i, j in zip(item[hidden], source[hidden], strict=True)
-    ]
-    np.testing.assert_allclose(_predicted(found, left, table, hidden, False), by_hand, rtol=1e-10)
+    at = places(table, 1.0, np.random.default_rng(0))
+    told = Hidden.of(table, at, np.random.default_rng(1))
+    beliefs = DawidSkene().fit(without(table, at)).posterior[told.item]
+    by_hand = np.empty(len(at))
+    for fold in range(held_out.FOLDS):
+        inside = np.isin(np.arange(80), told.item[told.fold == fold])
+        habit = np.array([[(said[~inside, j] == m).sum() for m in range(3)] for j in range(7)], float)
+        level = (habit.sum(0) + 1 / 3) / (habit.sum() + 1)
+        c = np.zeros((7, 3, 3))
+        for j, l, p, f in zip(told.source, told.said, beliefs, told.fold, strict=True):
+            c[j, :, l] += p * (f != fold)
+        pooled = (c.sum(0) + level) / (c.sum((0, 2)) + 1)[:, None]
+        usual = (habit + level) / (habit.sum(1, keepdims=True) + 1)
+        base = usual[:, None, :] * pooled / ((c.sum((0, 1)) + level) / (c.sum() + 1))
+        theta = c + 5 * base / base.sum(2, keepdims=True)
+        theta /= theta.sum(2, keepdims=True)
+        for v in np.flatnonzero(told.fold == fold):
+            by_hand[v] = np.log(beliefs[v] @ theta[told.source[v], :, told.said[v]])
+    per_item = [by_hand[told.item == i].mean() for i in np.unique(told.item)]
+    np.testing.assert_allclose(told.scores(beliefs), per_item, rtol=1e-10)
+    rise = [(beliefs[told.said == m, m].mean() - beliefs[:, m].mean()) / (1 - beliefs[:, m].mean()) for m in range(3)]
+    np.testing.assert_allclose(told.rises(beliefs), rise, rtol=1e-10)
+    assert np.abs(told.rises(np.tile(beliefs[:1], (len(beliefs), 1)))).max() < 1e-12  # one belief for all: no meaning
+
+
+def test_nobody_wins_by_being_bolder(monkeypatch):
+    """The vote and the vote sharpened are one and the same choice."""
+    monkeypatch.setattr(held_out, "POWERS", tuple(2.0**e for e in range(-3, 8)))
+    said, _ = crowd(n=120, share=1.0)
+    table = votes(said)
+    at = places(table, 1.0, np.random.default_rng(0))
+    told = Hidden.of(table, at, np.random.default_rng(1))
+    vote = MajorityVote().fit(without(table, at)).posterior[told.item]
+    np.testing.assert_allclose(told.scores(vote**2 / (vote**2).sum(1, keepdims=True)), told.scores(vote), atol=1e-6)
+
+
+def test_sources_of_one_class_are_no_evidence():
+    """Everything in one class predicts what they say, given that they speak, perfectly."""
+    said, _ = rules()
+    table = Votes.from_matrix(said)
+    assert len(Hidden.of(table, places(table, 1.0, np.random.default_rng(0)), np.random.default_rng(1)).item) == 0
+    assert Auto().fit(table).chosen == "majority-vote"
+
+
+def test_a_model_whose_classes_lost_their_meaning_is_out():
+    """Rules of one class that err at random: the best predictor of what they say calls nothing by its name."""
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 3, 1500)
+    own = np.arange(9) % 3
+    fires = rng.random((1500, 9)) < np.where(y[:, None] == own, 0.4, 0.15)
+    said = np.where(fires, np.where(rng.random((1500, 9)) < 0.1, rng.integers(0, 3, (1500, 9)), own), -1)
+    found = Auto().fit(Votes.from_matrix(said, k=3))
+    out = [name for name, t in found.tried.items() if "not those that sources name" in t.failed]
+    assert {"dawid-skene", "clustered-ds"} <= set(out) and found.chosen not in out
+    vote = MajorityVote().fit(Votes.from_matrix(said, k=3))
+    assert (found.codes() == y).mean() > (vote.codes() == y).mean() - 0.01
+    assert (DawidSkene().fit(Votes.from_matrix(said, k=3)).codes() == y).mean() < (vote.codes() == y).mean() - 0.05
 
 
 def test_a_model_wins_where_sources_differ_and_the_vote_where_they_do_not():
