@@ -7,7 +7,8 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from sfumato.core.errors import ParameterError
-from sfumato.parts.neighbours import nearest
+from sfumato.parts import neighbours
+from sfumato.parts.neighbours import Neighbourhood, nearest
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
@@ -51,3 +52,19 @@ def test_bounds():
         nearest(x, 4)
     with pytest.raises(ParameterError, match="metric 'dot'"):
         nearest(x, 1, metric="dot")
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_one_search_serves_all_who_ask_for_no_more(metric, monkeypatch):
+    x, searches = np.random.default_rng(5).normal(size=(60, 20)), []
+    found = Neighbourhood(x, metric)
+
+    def counted(*args, **settings):
+        searches.append(args[1])
+        return nearest(*args, **settings)
+
+    monkeypatch.setattr(neighbours, "nearest", counted)
+    for k in (6, 4, 6, 9):
+        for mine, theirs in zip(found.nearest(k), nearest(x, k, metric=metric), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    assert searches == [6, 9]

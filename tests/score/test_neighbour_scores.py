@@ -9,7 +9,9 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from sfumato.core.errors import LabelError, ParameterError, ShapeError
-from sfumato.score import KnnDisagreement, SimiFeat
+from sfumato.parts.neighbours import Neighbourhood
+from sfumato.score import KnnDisagreement, NeighbourDistance, SimiFeat
+from sfumato.score.neighbour_labels import _groups, neighbour_labels
 
 
 def _blobs(seed=0, n=240, d=6):
@@ -144,3 +146,21 @@ def test_bad_input(score):
         score.score(x, np.zeros(9))
     with pytest.raises(ParameterError, match="k=3"):
         score.score(x[:3], np.zeros(3, int))
+
+
+@pytest.mark.parametrize("copies", [0, 40, 400])
+def test_a_shared_search_finds_what_a_search_among_speakers_finds(copies):
+    """Rows of which up to two thirds are copies: most have too few speakers nearby and are searched again."""
+    rng = np.random.default_rng(copies)
+    x, y = rng.normal(size=(200, 6)), rng.integers(4, size=200)
+    chosen = rng.integers(30, size=copies)
+    x, y = np.concatenate([x, x[chosen] + 1e-9 * rng.normal(size=(copies, 6))]), np.append(y, y[chosen])
+    group = np.append(np.where(np.arange(200) < 30, np.arange(200), -1), chosen)
+    shared = Neighbourhood(x)
+    distance = NeighbourDistance().among(shared)
+    got = neighbour_labels(shared, y, 5, 10_000, 0, group)[1]
+    key, speakers = _groups(group, y)
+    full = cdist(x, x[speakers])
+    full[key[:, None] == key[speakers]] = np.inf
+    np.testing.assert_array_equal(got, y[speakers][np.argsort(full, axis=1, kind="stable")[:, :5]])
+    np.testing.assert_array_equal(distance, NeighbourDistance().score(x))

@@ -8,6 +8,7 @@ import numpy as np
 
 from sfumato.audit.judge import Judged
 from sfumato.audit.section import Bools, Data, Floats, Ints
+from sfumato.parts.neighbours import Neighbourhood
 from sfumato.score.ensemble import Ensemble
 from sfumato.score.issues import mark
 from sfumato.score.neighbour_labels import groups_apart
@@ -52,9 +53,10 @@ def detect(data: Data, judged: Judged) -> Detected:
     if not judged.own:
         return Detected(counted, score, found, 0)
     group = data.twins.group[judged.at]
-    near = SimiFeat(metric="euclidean", seed=data.seed)
+    near = SimiFeat(seed=data.seed)
     near.k = min(near.k, int(groups_apart(group).max()))
-    around, outvoted = near.judged(data.x[judged.at], judged.y, group)
+    whole = len(judged.at) == len(data.x)
+    around, outvoted = near.judged(data.near if whole else Neighbourhood(data.x[judged.at]), judged.y, group)
     score = Ensemble().score({CONFIDENT: score, NEIGHBOURS: around})
     found[NEIGHBOURS] = outvoted & judged.fair
     return Detected(_highest(judged.y, score, counted, counted | found[NEIGHBOURS]), score, found, near.k)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sfumato.parts.neighbours import Neighbourhood
 from sfumato.parts.svg import number
 from sfumato.score.near_duplicate import Twins
 
@@ -60,6 +62,11 @@ class Data:
     @property
     def kind(self) -> str:
         return str(self.labels.kind)
+
+    @cached_property
+    def near(self) -> Neighbourhood:
+        """The nearest rows of each, Euclidean: one search for all who ask."""
+        return Neighbourhood(self.x)
 
 
 @dataclass(frozen=True)

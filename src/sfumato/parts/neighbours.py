@@ -42,6 +42,26 @@ def nearest(
     return (distance * distance / 2 if metric == "cosine" else distance), index
 
 
+class Neighbourhood:
+    """Rows and the nearest other rows of each, searched once for all who ask.
+
+    Args: x (n, d), finite; metric, as in ``nearest``.
+    """
+
+    def __init__(self, x: ArrayLike, metric: str = "euclidean") -> None:
+        self.x, self.metric = as_features(x), metric
+        self._held: tuple[Floats, Ints] | None = None
+
+    def nearest(self, k: int) -> tuple[Floats, Ints]:
+        """Distances and row numbers (n, k), as ``nearest`` gives them; a second search only where more are asked for
+        than before.
+        """
+        if self._held is None or self._held[1].shape[1] < k:
+            self._held = nearest(self.x, k, metric=self.metric)
+        distance, index = self._held
+        return distance[:, :k], index[:, :k]
+
+
 def _prepared(x: Floats, metric: str) -> Floats:
     if metric not in ("euclidean", "cosine"):
         raise ParameterError(f"metric {metric!r}", "'euclidean' or 'cosine'")

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from sfumato.core.card import method
 from sfumato.core.roles import Score
+from sfumato.parts.neighbours import Neighbourhood
 from sfumato.score.neighbour_labels import Floats, neighbour_labels
 
 
@@ -39,5 +40,5 @@ class KnnDisagreement(Score):
 
     def score(self, features: ArrayLike, labels: ArrayLike) -> Floats:
         """(n,) scores; higher = look here first."""
-        y, around = neighbour_labels(features, labels, self.k, self.metric, self.sample, self.seed)
+        y, around = neighbour_labels(Neighbourhood(features, self.metric), labels, self.k, self.sample, self.seed)
         return np.asarray((around != y[:, None]).mean(axis=1))

@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike
 from sfumato.core.card import method
 from sfumato.core.roles import Score
 from sfumato.core.streams import numpy_rng
-from sfumato.parts.linear import as_features
-from sfumato.parts.neighbours import Floats, nearest
+from sfumato.parts.neighbours import Floats, Neighbourhood, nearest
 
 
 @method("knn-distance", paper="ramaswamy2000efficient")
@@ -41,13 +40,16 @@ class NeighbourDistance(Score):
 
     def score(self, features: ArrayLike) -> Floats:
         """(n,) scores; higher = look here first."""
-        x = as_features(features)
-        n = len(x)
+        return self.among(Neighbourhood(features, self.metric))
+
+    def among(self, near: Neighbourhood) -> Floats:
+        """Scores (n,) of rows whose neighbours others ask for as well, by that search's metric."""
+        x, n = near.x, len(near.x)
         if n <= 4 * self.sample:
-            mean = nearest(x, min(self.k, n - 1), metric=self.metric)[0].mean(axis=1)
+            mean = near.nearest(min(self.k, n - 1))[0].mean(axis=1)
         else:
             chosen = np.sort(numpy_rng(self.seed, "knn-distance").choice(n, self.sample, replace=False))
-            distance, index = nearest(x, min(self.k + 1, self.sample), metric=self.metric, reference=x[chosen])
+            distance, index = nearest(x, min(self.k + 1, self.sample), metric=near.metric, reference=x[chosen])
             own = chosen[index] == np.arange(n)[:, None]  # a sampled row is not its own neighbour
             own[~own.any(axis=1), -1] = True
             mean = distance[~own].reshape(n, -1).mean(axis=1)

@@ -10,21 +10,17 @@ from numpy.typing import ArrayLike, NDArray
 from sfumato.core.errors import LabelError, ParameterError, ShapeError
 from sfumato.core.streams import numpy_rng
 from sfumato.parts.confident import as_labels
-from sfumato.parts.linear import as_features
-from sfumato.parts.neighbours import nearest
+from sfumato.parts.neighbours import Neighbourhood, nearest
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
 
+_MORE = 4  # neighbours asked for beyond k, since near-duplicates do not count
+
+
 def neighbour_labels(
-    features: ArrayLike,
-    labels: ArrayLike,
-    k: int,
-    metric: str,
-    sample: int,
-    seed: int,
-    group: ArrayLike | None = None,
+    near: Neighbourhood, labels: ArrayLike, k: int, sample: int, seed: int, group: ArrayLike | None = None
 ) -> tuple[Ints, Ints]:
     """The labels y (n,), checked, and those of each row's k nearest other rows (n, k), nearest first.
 
@@ -32,7 +28,7 @@ def neighbour_labels(
     numbers groups of near-duplicates, negative for a row on its own: such a group speaks once, with the label that most
     of it carry (ties: the lowest row), and never to its own members.
     """
-    x, y = as_features(features), as_labels(labels)
+    x, y = near.x, as_labels(labels)
     if len(y) != len(x):
         raise ShapeError(f"{len(y)} labels for {len(x)} rows of features", "one label per row")
     if y.min() < 0:
@@ -47,13 +43,23 @@ def neighbour_labels(
             f"k={k}, sample={sample} with {room} {what}", "k from 1 to n - 1, and a sample larger than k"
         )
     if group is None and n <= 4 * sample:
-        return y, np.asarray(y[nearest(x, k, metric=metric)[1]])
+        return y, np.asarray(y[near.nearest(k)[1]])
+    found, left = np.empty((n, k), np.int64), np.ones(n, bool)
     if room > 4 * sample:
         speakers = np.sort(numpy_rng(seed, "neighbour-labels").choice(speakers, sample, replace=False))
-    index = speakers[nearest(x, k + 1, metric=metric, reference=x[speakers])[1]]
-    own = key[index] == key[:, None]  # nobody is their own neighbour
-    own[~own.any(axis=1), -1] = True
-    return y, np.asarray(y[index[~own].reshape(n, k)])
+    elif n <= 4 * sample:
+        # Most rows have k speakers among their nearest rows: only the others need a search of their own.
+        index = near.nearest(min(k + _MORE, n - 1))[1]
+        speaks = np.isin(every, speakers)[index] & (key[index] != key[:, None])
+        place = speaks.cumsum(axis=1)
+        left = place[:, -1] < k
+        found[~left] = index[~left][(speaks & (place <= k))[~left]].reshape(-1, k)
+    if left.any():
+        index = speakers[nearest(x[left], k + 1, metric=near.metric, reference=x[speakers])[1]]
+        own = key[index] == key[left, None]  # nobody is their own neighbour
+        own[~own.any(axis=1), -1] = True
+        found[left] = index[~own].reshape(-1, k)
+    return y, np.asarray(y[found])
 
 
 def groups_apart(group: ArrayLike) -> Ints:

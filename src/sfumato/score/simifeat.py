@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sfumato.core.card import method
 from sfumato.core.errors import ShapeError
 from sfumato.core.roles import Score
+from sfumato.parts.neighbours import Neighbourhood
 from sfumato.score.history import Bools
 from sfumato.score.neighbour_labels import Floats, Ints, neighbour_labels
 
@@ -42,17 +43,18 @@ class SimiFeat(Score):
 
     def score(self, features: ArrayLike, labels: ArrayLike) -> Floats:
         """(n,) scores; higher = look here first."""
-        y, around = neighbour_labels(features, labels, self.k, self.metric, self.sample, self.seed)
+        y, around = neighbour_labels(Neighbourhood(features, self.metric), labels, self.k, self.sample, self.seed)
         return _cosine_gap(y, around)
 
-    def judged(self, features: ArrayLike, labels: ArrayLike, group: ArrayLike) -> tuple[Floats, Bools]:
+    def judged(self, features: ArrayLike | Neighbourhood, labels: ArrayLike, group: ArrayLike) -> tuple[Floats, Bools]:
         """Scores (n,) and the vote of :meth:`flag` (n,) from one search, where near-duplicates never vouch for each
-        other.
+        other. The search may be one that others ask as well, by its own metric.
 
         ``group`` (n,) are whole numbers, equal for near-duplicates and negative for rows on their own. A group counts
         as one neighbour, with the label that most of it carry (ties: that of the lowest row), and not for its members.
         """
-        y, around = neighbour_labels(features, labels, self.k, self.metric, self.sample, self.seed, group)
+        near = features if isinstance(features, Neighbourhood) else Neighbourhood(features, self.metric)
+        y, around = neighbour_labels(near, labels, self.k, self.sample, self.seed, group)
         return _cosine_gap(y, around), _outvoted(y, around)
 
     def flag(self, features: ArrayLike, labels: ArrayLike, wrong: ArrayLike | None = None) -> Bools:
@@ -63,7 +65,7 @@ class SimiFeat(Score):
         matrix T and prior p as 1 - p_k T_kk / sum_i p_i T_ik: in each class that share of rows, rounded, those of
         highest score first and ties by lowest row.
         """
-        y, around = neighbour_labels(features, labels, self.k, self.metric, self.sample, self.seed)
+        y, around = neighbour_labels(Neighbourhood(features, self.metric), labels, self.k, self.sample, self.seed)
         if wrong is None:
             return _outvoted(y, around)
         share = np.asarray(wrong, np.float64)

@@ -14,7 +14,7 @@ _SPREADS = 5.0  # robust standard deviations of the log distance
 def outliers(data: Data) -> Section:
     """Mean distance to the ten nearest rows; outlying on the scale of its logarithm."""
     distance = NeighbourDistance(seed=data.seed)
-    score = distance.score(data.x)
+    score = distance.among(data.near)
     apart = score > 0
     logs = np.log(score[apart])
     middle = float(np.median(logs)) if logs.size else 0.0
