@@ -46,25 +46,26 @@ def test_features_are_standardised_by_training_rows_alone() -> None:
     want = (x[test] - x[train].mean(0)) / x[train].std(0)
     assert np.allclose(cell.X[-len(test) :].numpy(), want, atol=1e-4)
     assert np.array_equal(cell.y_test.numpy(), held.y[test])
-    assert np.array_equal(cell.y_held.numpy(), held.y[valid])
+    assert np.array_equal(cell.y_clean.numpy(), held.y[valid])
 
 
 def test_labels_are_drawn_by_law_and_seed() -> None:
-    first = prepare(job()).labels.mask
-    assert torch.equal(first, prepare(job(methods=["proden"], train={"epochs": 3})).labels.mask)
-    assert not torch.equal(first, prepare(job(seeds=[1])).labels.mask)
+    first = prepare(job()).observed.mask
+    assert torch.equal(first, prepare(job(methods=["proden"], train={"epochs": 3})).observed.mask)
+    assert not torch.equal(first, prepare(job(seeds=[1])).observed.mask)
 
 
 def test_case_control_keeps_validation_apart() -> None:
     cell = prepare(job(datasets=["breast_cancer"], laws=[{"name": "case-control", "share": 0.2}], methods=["nnpu"]))
-    labels = cell.labels
-    assert isinstance(labels, PU)
-    assert labels.row is None
-    assert len(labels) == cell.train + cell.held == len(cell.X) - len(cell.y_test)
-    assert labels.scheme == "case-control"
+    for labels, rows in ((cell.observed, cell.train), (cell.weak, cell.held)):
+        assert isinstance(labels, PU)
+        assert labels.row is None
+        assert len(labels) == rows
+        assert labels.scheme == "case-control"
+    assert cell.train + cell.held == len(cell.X) - len(cell.y_test)
     # each validation row is looked at once by the oracle, and no validation row is among the training observations
     _, valid, _ = split(sets.load(DatasetEntry("breast_cancer")), 0, 0.1, 0.1)
-    assert int(cell.clean_held.sum()) == len(valid)
+    assert len(cell.clean) == len(valid)
     train_rows = {tuple(r) for r in cell.X[: cell.train].numpy().round(5).tolist()}
     held_rows = {tuple(r) for r in cell.X[cell.train : cell.train + cell.held].numpy().round(5).tolist()}
     assert not train_rows & held_rows
@@ -109,7 +110,7 @@ def test_the_law_that_drew_the_labels_judges_where_its_facts_are_known() -> None
     assert rowwise.own_judge({}) is None
     found = rowwise.own_judge({"flips": "law"})
     assert found is not None
-    assert len(found[0].flips) == len(rowwise.labels)
+    assert len(found[0].flips) == len(rowwise.observed) + len(rowwise.weak)
 
 
 def test_data_that_changed_since_planning_are_refused() -> None:

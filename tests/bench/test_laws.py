@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from sfumato.bench.laws import LAWS, biased, law, propensity
+from sfumato.bench.laws import BINARY, LAWS, law
+from sfumato.bench.laws.excluding import biased
+from sfumato.bench.laws.propensity import propensity
 from sfumato.core.errors import ParameterError
 from sfumato.core.streams import rng
 
@@ -104,31 +109,79 @@ def test_instance_sets_follow_the_row_and_know_how_often_each_class_joins() -> N
         law("instance-sets", {"flip": 0.7}).draw(x, y, K, rng(7, "s"), flip=0.7)
 
 
-def test_every_law_makes_the_kind_it_says() -> None:
+FACTS: dict[str, Any] = {"noise_rate": 0.2, "flip": 0.2, "transition": np.eye(4).tolist(), "size": 3, "share": 0.3}
+FACTS |= {"thetas": [0.8, 0.2], "similar": 0.4, "dissimilar": 0.3, "holds": 0.5, "observed": 0.5}
+
+
+def truth_for(name: str, y: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """A truth of the form that a law speaks of, and its number of classes."""
+    entry = LAWS[name]
+    if entry.truth == "classes":
+        return torch.nn.functional.one_hot(y, 4).bool() | (torch.arange(4) == 0), 4
+    if entry.truth == "shares":
+        return 0.6 * torch.nn.functional.one_hot(y, 4).double() + 0.1, 4
+    if entry.truth == "value":
+        return y.double(), 1
+    return (y % 2, 2) if entry.kind in BINARY else (y, 4)
+
+
+@pytest.mark.parametrize("name", sorted(LAWS))
+def test_every_law_makes_the_kind_it_says(name: str) -> None:
     x, y = rows(4)
-    needed = {"noise_rate": 0.2, "flip": 0.2, "transition": np.eye(4).tolist()}
-    for name, entry in LAWS.items():
-        two = entry.kind == "pu"
-        truth, k = (y % 2, 2) if two else (y, 4)
-        params = {
-            "symmetric": ["noise_rate"],
-            "pair-flip": ["noise_rate"],
-            "instance-flips": ["noise_rate"],
-            "class-conditional": ["transition"],
-            "flip-sets": ["flip"],
-            "instance-sets": ["flip"],
-        }.get(name, [])
-        given = {p: needed[p] for p in params}
-        drawn = law(name, given).draw(x, truth, k, rng(5, name), **given)
-        assert drawn.labels.kind == entry.kind
-        if entry.kind == "votes":  # they are judged by the truth alone
-            assert drawn.law is None
-        else:
-            assert drawn.law is not None
-            assert drawn.law.eats.kind == entry.kind or name == "clean"
-        again = law(name, given).draw(x, truth, k, rng(5, name), **given)
-        assert all(
-            torch.equal(getattr(drawn.labels, c), getattr(again.labels, c))
-            for c in ("y", "mask", "flag", "said")
-            if hasattr(drawn.labels, c)
-        )
+    x, y, entry = x[:1200], y[:1200], LAWS[name]
+    truth, k = truth_for(name, y)
+    asked = inspect.signature(entry.draw).parameters.values()
+    given = {p.name: FACTS[p.name] for p in asked if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
+    beside = () if entry.beside is None else (entry.beside(x, truth),)
+    first, again = (law(name, given).draw(x, truth, k, rng(5, name), *beside, **given) for _ in range(2))
+    assert first.labels.kind == entry.kind
+    if name not in ("crowd", "sharpened-shares"):  # of which no law knows
+        assert first.law is not None
+        assert first.law.eats.kind in first.labels.kinds()
+    shown, _ = first.labels.cover(torch.arange(len(first.labels)))
+    assert torch.equal(first.at, shown)
+    for column in (*first.labels.columns, *first.labels.spans):
+        one, other = getattr(first.labels, column), getattr(again.labels, column)
+        assert one is other if one is None else torch.equal(one, other)
+
+
+def test_bags_are_dealt_in_the_sizes_asked_for() -> None:
+    x, y = rows(3)
+    plain = law("counts", {"size": 8}).draw(x, y, 3, rng(0, "b"), size=8).labels
+    assert plain.sizes().tolist() == [8] * (N // 8)
+    assert torch.equal(plain.members.sort().values, torch.arange(N))
+    assert torch.equal(plain.counts, plain.gathered(torch.nn.functional.one_hot(y, 3)[plain.members]))
+    mixed = law("counts", {"size": 5, "least": 2}).draw(x, y, 3, rng(0, "b"), size=5, least=2).labels
+    seen = torch.bincount(mixed.sizes()[:-1], minlength=6) / (len(mixed) - 1)
+    assert float(seen[:2].sum()) == 0
+    assert float((seen[2:] - 0.25).abs().max()) < 0.06
+    with pytest.raises(ParameterError, match="size = 2, least = 3"):
+        law("counts", {"size": 2, "least": 3}).draw(x, y, 3, rng(0, "b"), size=2, least=3)
+
+
+def test_sets_pairs_and_comparisons_hold_what_they_tell() -> None:
+    x, y = rows(2)
+    sets = law("sets", {"thetas": [0.8, 0.3]}).draw(x, y, 2, rng(1, "s"), thetas=[0.8, 0.3])
+    for number, theta in enumerate((0.8, 0.3)):
+        own = y[sets.at[sets.labels.index == number]].double()
+        assert abs(float(own.mean()) - theta) < 4 * (0.25 / len(own)) ** 0.5
+    ordered = law("ordered-sets", {"thetas": [0.3, 0.8]}).draw(x, y, 2, rng(1, "s"), thetas=[0.3, 0.8])
+    assert ordered.labels.priors is None
+    assert ordered.labels.order == ((1, 0),)
+    told = {"similar": 0.5, "dissimilar": 0.3}
+    pairs = law("pairs", told).draw(x, y, 2, rng(2, "p"), **told).labels
+    same = y[pairs.members[pairs.offsets[:-1]]] == y[pairs.members[pairs.offsets[1:] - 1]]
+    assert bool(same[pairs.form == 1].all())
+    assert not bool(same[pairs.form == 2].any())
+    firsts, seconds = law("comparisons", {}).draw(x, y, 2, rng(3, "c")).labels.members.reshape(-1, 2).T
+    assert bool((y[firsts] >= y[seconds]).all())
+
+
+def test_biased_shares_are_the_true_ones_mixed_with_one_distribution() -> None:
+    d = torch.rand(50, 4, generator=rng(0, "d"), dtype=torch.float64)
+    d /= d.sum(1, keepdim=True)
+    seen = law("biased-shares", {"share": 0.3}).draw(d, d, 4, rng(1, "d"), share=0.3).labels.shares
+    left = (seen - 0.7 * d) / 0.3
+    assert torch.allclose(left, left[:1].expand_as(left), atol=1e-12)
+    sharp = law("sharpened-shares", {}).draw(d, d, 4, rng(1, "d")).labels.shares
+    assert torch.allclose(sharp, d**2 / (d**2).sum(1, keepdim=True), atol=1e-12)

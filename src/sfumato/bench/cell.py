@@ -1,5 +1,5 @@
-"""What the runs of one (set, law, seed) share: the split, features standardised on training rows, weak labels,
-judge.
+"""What the runs of one (set, law, seed) share: the split, features standardised on training rows, weak labels, and what
+is known of them.
 """
 
 from __future__ import annotations
@@ -7,8 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,117 +15,48 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sfumato import catalogue, select
-from sfumato.core.errors import FileError, InputError, NeedError, ParameterError
+from sfumato.core.errors import FileError, ParameterError
 from sfumato.core.streams import numpy_rng, rng
 from sfumato.data.encoder import TableEncoder
 from sfumato.labels import PU, Labels, Law
 from sfumato.train.assembly import PER_ROW
 
 from . import laws, sets
+from .known import ESTIMATORS, Known
 from .spec import DatasetEntry
 
-# Estimators of what nobody told; a kind that is not here gets its facts from the labels, from [needs], or not at all.
-ESTIMATORS = {
-    ("noisy", "transition"): "confident-joint",
-    ("noisy", "noise_rate"): "confident-noise-rate",
-    ("pu", "prior"): "dedpul",
-    ("partial", "flip"): "candidate-flips",
-}
+__all__ = ["ESTIMATORS", "Cell", "at", "observe", "planned", "prepare", "split"]
 
 
-@dataclass(eq=False)
-class Cell:
-    """X, the features of training observations, validation observations and test rows, in this order; labels of the
-    first two; y, true codes of the last two, read by oracles alone; facts, the truth of the simulation by need; law,
-    the class of the law that drew the labels, None where nobody knows it.
+@dataclass(eq=False, kw_only=True)
+class Cell(Known):
+    """X holds the rows that training observations show, those that validation observations show, then validation rows
+    that an oracle looks at where those would not do, and test rows. held, how many the second are; clean, places of
+    the validation rows that an oracle looks at, counted from the end of the training ones; y_clean and y_test, true
+    values, read by oracles alone.
     """
 
-    X: Tensor
-    labels: Labels
-    train: int
     held: int
-    y_held: Tensor
-    clean_held: Tensor
+    clean: Tensor
+    y_clean: Tensor
     y_test: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Labels of training and of validation observations, each re-pointed into the rows that they show (their numbers
+    are at, held_at); clean and y_clean as in ``Cell``, extra the rows that are shown to an oracle alone.
+    """
+
+    observed: Labels
+    weak: Labels
+    at: Tensor
+    held_at: Tensor
+    clean: Tensor
+    y_clean: Tensor
+    extra: Tensor
     facts: dict[str, Any]
-    seed: int
-    law: type[Law] | None = None
-    estimates: dict[tuple[str, str], tuple[Any, float]] = field(default_factory=dict)
-
-    @property
-    def observed(self) -> Labels:
-        """The weak labels of the training observations."""
-        return self.labels[slice(0, self.train)]
-
-    def need(self, name: str, told: dict[str, Any]) -> tuple[Any, str, float] | None:
-        """(value, where it comes from, CPU seconds of estimating it) of a need; None where only the labels can tell.
-
-        told: name -> a number, the name of an estimator, or "law" (the truth of the simulation: an oracle).
-        """
-        given = told.get(name, ESTIMATORS.get((self.labels.kind, name)))
-        if given is None:
-            return None
-        if given == "law":
-            if name not in self.facts:
-                raise NeedError(f"needs.{name} = 'law', but the law knows no {name}", "a number or an estimator")
-            value = self.facts[name]
-            return (value[: self.train] if name in PER_ROW else value), "law", 0.0
-        if not isinstance(given, str):
-            return float(given), "told", 0.0
-        if (name, given) not in self.estimates:
-            estimator: Any = catalogue.method(given, "estimate").cls
-            if getattr(estimator, "need", None) != name:
-                raise ParameterError(f"needs.{name} = {given!r}", f"an estimator of {name}")
-            start = time.process_time()
-            # no bootstrap: nobody reads the interval here
-            asked = estimator(repeats=0) if "repeats" in estimator.__dataclass_fields__ else estimator()
-            value = asked.estimate(self.X[: self.train].flatten(1).numpy(), self.observed, seed=self.seed)
-            self.estimates[name, given] = (value, time.process_time() - start)
-        value, seconds = self.estimates[name, given]
-        return value, given, seconds
-
-    def judge(self, told: dict[str, Any]) -> tuple[Any, dict[str, str]]:
-        """(the default law of the labels, by which every run of this cell is judged, where its facts come from); the
-        law's class where a fact is missing or refused: criteria that need it are then not measured.
-        """
-        law = self.labels.default_law()
-        values, sources = dict(law.read(self.observed)), {}
-        wanted = [name for name in law.needs() if name not in values]
-        for name in wanted:
-            asked = name in told or select.DEFAULT[self.labels.kind] == "unbiased-accuracy"
-            if asked and (found := self.need(name, told)) is not None:
-                values[name], sources[name] = found[0], found[1]
-        if any(name not in values for name in law.needs()):
-            return law, {}
-        try:
-            return law(**{name: values[name] for name in law.needs()}), sources
-        except InputError:
-            return law, {}  # an estimate that the law refuses (a prior of one) leaves some criteria out, not the run
-
-    def own_judge(self, told: dict[str, Any]) -> tuple[Law, dict[str, str]] | None:
-        """(the law that drew the labels, where its facts come from): known, told or estimated; None where it is the
-        default law, or one of its facts is none of these.
-        """
-        law = self.law
-        if law is None or law is self.labels.default_law():
-            return None
-        values, sources = dict(law.read(self.observed)), {}
-        try:
-            for name in law.needs():
-                if name in values:
-                    continue
-                if (found := self.need(name, told)) is None:
-                    return None
-                # a fact per row is wanted for every observation here, and an estimate knows the training rows alone
-                values[name] = self.facts[name] if name in PER_ROW and found[1] == "law" else found[0]
-                sources[name] = found[1]
-            built = law(**{name: values[name] for name in law.needs()})
-        except InputError:
-            return None  # an estimate that cannot be made here, or that the law refuses
-        if any(name in PER_ROW and len(getattr(built, name)) != len(self.labels) for name in law.needs()):
-            return None
-        return built, sources
+    law: type[Law] | None
 
 
 def prepare(job: dict[str, Any]) -> Cell:
@@ -145,27 +75,69 @@ def _prepare(text: str) -> Cell:
     X = torch.from_numpy(encoder.transform(_rows(held.x, used)))
     y = torch.from_numpy(held.y[used])
     seen = len(train) + len(valid)
-    drawn = observe(held, job["law"], X[:seen], y[:seen], used[:seen], job["seed"])
-    # observations stay in order: first those of training rows, then those of validation rows
-    order = torch.cat([(drawn.at < len(train)).nonzero().squeeze(1), (drawn.at >= len(train)).nonzero().squeeze(1)])
-    at, first = drawn.at[order], int((drawn.at < len(train)).sum())
-    labels = drawn.labels[order].cover(torch.arange(len(order)))[1]
-    facts = {k: (v[at] if k in PER_ROW else v) for k, v in drawn.facts.items()}
-    # positives that were drawn apart are no sample of the rows: an oracle looks at each validation row once
-    apart = torch.zeros(len(at) - first, dtype=torch.bool)
-    if isinstance(labels, PU) and drawn.labels.row is not None:
-        apart = labels.flag[first:]
+    told, parts = job["law"], (X[:seen], y[:seen], used[:seen], job["seed"])
+    apart = told["name"] != laws.GIVEN and laws.law(told["name"], told["params"]).apart
+    shown = _in_parts(held, told, *parts, len(train)) if apart else _row_by_row(held, told, *parts, len(train))
     return Cell(
-        X=torch.cat([X[at], X[seen:]]),
-        labels=labels,
-        train=first,
-        held=len(at) - first,
-        y_held=y[at[first:]],
-        clean_held=~apart,
+        X=torch.cat([X[shown.at], X[shown.held_at], X[shown.extra], X[seen:]]),
+        observed=shown.observed,
+        weak=shown.weak,
+        train=len(shown.at),
+        held=len(shown.held_at),
+        clean=shown.clean,
+        y_clean=shown.y_clean,
         y_test=y[seen:],
-        facts=facts,
+        facts=shown.facts,
         seed=job["seed"],
+        law=shown.law,
+    )
+
+
+def _row_by_row(held: sets.Set, law: dict[str, Any], X: Tensor, y: Tensor, rows: Any, seed: int, train: int) -> Shown:
+    """Observations of one row each: drawn at once, and each goes where its row goes."""
+    drawn = observe(held, law, X, y, rows, seed)
+    at = drawn.at
+    order = torch.cat([(at < train).nonzero().squeeze(1), (at >= train).nonzero().squeeze(1)])
+    first, at = int((at < train).sum()), at[order]
+    labels = drawn.labels[order].cover(torch.arange(len(order)))[1]
+    observed, weak = labels[slice(0, first)], labels[slice(first, len(order))]
+    clean = torch.arange(len(weak))
+    if isinstance(weak, PU) and drawn.labels.row is not None:
+        # positives that were drawn apart are no sample of the rows: an oracle looks at each validation row once
+        clean = clean[~weak.flag]
+    return Shown(
+        observed=observed,
+        weak=weak,
+        at=at[:first],
+        held_at=at[first:],
+        clean=clean,
+        y_clean=y[at[first:][clean]],
+        extra=at[:0],
+        facts={k: (v[at] if k in PER_ROW else v) for k, v in drawn.facts.items()},
         law=drawn.law,
+    )
+
+
+def _in_parts(held: sets.Set, law: dict[str, Any], X: Tensor, y: Tensor, rows: Any, seed: int, train: int) -> Shown:
+    """Observations of several rows, or of rows drawn with replacement: none may lie in both parts."""
+    entry = laws.law(law["name"], law["params"])
+    beside = None if entry.beside is None else entry.beside(X, y)
+    found = []
+    for part, name in ((slice(0, train), "labels"), (slice(train, len(y)), "held labels")):
+        own = () if beside is None else (beside[part],)
+        found.append(entry.draw(X[part], y[part], held.k, _stream(held, law, seed, name), *own, **law["params"]))
+    (at, observed), (held_at, weak) = (d.labels.cover(torch.arange(len(d.labels))) for d in found)
+    extra = torch.arange(train, len(y))
+    return Shown(
+        observed=observed,
+        weak=weak,
+        at=at,
+        held_at=held_at + train,
+        clean=len(held_at) + torch.arange(len(extra)),
+        y_clean=y[extra],
+        extra=extra,
+        facts=found[0].facts,
+        law=found[0].law,
     )
 
 
@@ -202,10 +174,14 @@ def observe(held: sets.Set, law: dict[str, Any], x: Tensor, y: Tensor, rows: Any
     """The weak labels of some rows: the set's own, or drawn by a law, a function of set, law and seed."""
     if law["name"] == laws.GIVEN:
         assert held.labels is not None
-        return laws.Drawn(held.labels[torch.from_numpy(rows)], torch.arange(len(y)))
-    key = hashlib.sha256(json.dumps([held.name, law], sort_keys=True).encode()).hexdigest()[:16]
+        return laws.Drawn(held.labels[torch.from_numpy(rows)])
     entry = laws.law(law["name"], law["params"])
-    return entry.draw(x, y, held.k, rng(seed, f"bench labels {key}"), **law["params"])
+    return entry.draw(x, y, held.k, _stream(held, law, seed, "labels"), **law["params"])
+
+
+def _stream(held: sets.Set, law: dict[str, Any], seed: int, name: str) -> torch.Generator:
+    key = hashlib.sha256(json.dumps([held.name, law], sort_keys=True).encode()).hexdigest()[:16]
+    return rng(seed, f"bench {name} {key}")
 
 
 def at(judge: Any, rows: slice) -> Any:

@@ -13,12 +13,13 @@ from sfumato.core.errors import ParameterError
 
 from .results import Result, board, groups, preferred, results
 from .store import Store
+from .truths import truth_of
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A minus B in points of test accuracy (an oracle): where, how many pairs, mean, 95 % t interval (None for one
-    pair).
+    """A minus B in points of the oracle on test rows, positive where A is better: where, how many pairs, mean, 95 % t
+    interval (None for one pair).
     """
 
     where: str
@@ -89,7 +90,7 @@ def _paired(
         raise ParameterError(f"nothing to pair between {a} and {b}", "runs of the same conditions and seeds")
     cells: dict[tuple[Any, ...], list[float]] = {}
     for place in shared:
-        cells.setdefault(place[:units], []).append(100 * (left[place] - right[place]))
+        cells.setdefault(place[:units], []).append(truth_of(place[0]).scale * (left[place] - right[place]))
     each = tuple(_difference(" / ".join(map(str, cell[1:])), values) for cell, values in cells.items())
     means = [d.mean for d in each]
     overall = _difference("overall", means if len(means) > 1 else next(iter(cells.values())))

@@ -11,15 +11,16 @@ import numpy as np
 
 from sfumato.parts.svg import heat
 
-from . import oracles
 from .figures import critical_difference, scatter
 from .front import front
 from .ranks import ranks
 from .regret import regrets, stopping
 from .results import Board, Result, board, results
 from .store import Store
+from .truths import MEASURES
 
-NAMES = {"pu": "Positive-unlabeled", "semi": "Partly missing", "votes": "Voted"}
+NAMES = {"pu": "Positive-unlabeled", "semi": "Partly missing", "votes": "Voted", "bags": "Bagged"}
+NAMES |= {"confidence": "Positive-confidence", "targets": "Complete real", "lower": "Incomplete real"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _state(store: Store, done: Sequence[Result], failed: Sequence[dict[str, Any]
         if len({(v, g) for v, g, _ in where}) > 1:
             section.notes.append("These runs were made by more than one state of the code.")
     section.notes.append(
-        "Every accuracy is measured on true test labels, an oracle; none was used to train or to choose."
+        "Every accuracy or other oracle is measured on true test labels; none was used to train or to choose."
     )
     return section
 
@@ -104,13 +105,11 @@ def _kind(done: Sequence[Result], failed: Sequence[dict[str, Any]], kind: str) -
         section.tables.append(other)
     _figures(section, b)
     if rows := regrets(done, kind):
-        columns = ("choosing among", "by", "mean regret", "worst", "accuracy %", "choices", "candidates")
+        columns = ("choosing among", "by", "mean regret", "worst", b.truth.title, "choices", "candidates")
         values = tuple((r.choice, r.rule, r.mean, r.worst, r.accuracy, r.choices, r.candidates) for r in rows)
-        section.tables.append(
-            Table("Selection regret: oracle best minus chosen, points of oracle test accuracy", columns, values)
-        )
+        section.tables.append(Table(f"Selection regret: best minus chosen, points of {b.truth.title}", columns, values))
     if stops := stopping(done, kind):
-        title = "Choosing the epoch: points of oracle test accuracy won against the last epoch"
+        title = f"Choosing the epoch: points of {b.truth.title} won against the last epoch"
         section.tables.append(Table(title, ("by", "mean gain", "runs"), tuple((s.rule, s.gain, s.runs) for s in stops)))
     return section
 
@@ -146,14 +145,14 @@ def leaderboard(b: Board, failed: Sequence[dict[str, Any]] = ()) -> Table:
         (
             b.methods[i] + ("*" if b.told[b.methods[i]] else ""),
             float(mean[i]) if i in mean else None,
-            100 * float(np.nanmean(b.accuracy[i])),
+            b.truth.shown(float(np.nanmean(b.accuracy[i]))),
             float(np.nanmean(b.cpu[i])),
             int((~np.isnan(b.accuracy[i])).sum()),
             lost.count(b.methods[i]),
         )
         for i in _order(b)
     )
-    columns = ("method", "mean rank", "oracle accuracy %", "CPU s per run", "conditions", "failed runs")
+    columns = ("method", "mean rank", b.truth.title, "CPU s per run", "conditions", "failed runs")
     return Table(f"Leaderboard over {len(b.conditions)} conditions", columns, rows)
 
 
@@ -161,18 +160,19 @@ def _by_condition(b: Board) -> Table:
     def cell(i: int, j: int) -> Any:
         if np.isnan(b.accuracy[i, j]):
             return None
-        text = f"{100 * b.accuracy[i, j]:.1f}"
-        return text if np.isnan(b.spread[i, j]) else f"{text} ± {100 * b.spread[i, j]:.1f}"
+        text = f"{b.truth.shown(b.accuracy[i, j]):.1f}"
+        return text if np.isnan(b.spread[i, j]) else f"{text} ± {b.truth.scale * b.spread[i, j]:.1f}"
 
     rows = tuple((b.methods[i], *(cell(i, j) for j in range(len(b.conditions)))) for i in _order(b))
     columns = ("method", *(f"{j} {dataset} / {law}" for j, (dataset, law) in enumerate(b.conditions, 1)))
-    return Table("Oracle accuracy %, mean and standard deviation over seeds", columns, rows)
+    title = b.truth.title[:1].upper() + b.truth.title[1:]
+    return Table(f"{title}, mean and standard deviation over seeds", columns, rows)
 
 
 def _oracles(done: Sequence[Result], b: Board) -> Table | None:
     """Other measures on true test labels, each the mean over all runs of a method."""
     own = [r for r in done if r.kind == b.kind]
-    names = [n for n in oracles.MEASURES if any(r.oracles.get(n) is not None for r in own)]
+    names = [n for n in MEASURES if any(r.oracles.get(n) is not None for r in own)]
     if not names:
         return None
 
@@ -200,6 +200,8 @@ def _figures(section: Section, b: Board) -> None:
         )
     else:
         section.notes.append("No critical-difference diagram: it wants three methods and two conditions, not all tied.")
+    if not b.truth.higher:
+        return  # the pictures below show shares
     conditions = [f"{j} {dataset}" for j, (dataset, _) in enumerate(b.conditions, 1)]
     section.figures.append(
         Figure(

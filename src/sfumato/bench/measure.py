@@ -9,13 +9,12 @@ from torch import Tensor
 
 from sfumato import select
 from sfumato.core.errors import InputError
-from sfumato.labels import Clean, Exact
 
-from . import oracles
 from .cell import Cell, at
 from .record import finite
+from .truths import TRUTHS, measured, truth_of
 
-ORACLE = "oracle-accuracy"
+ORACLE = TRUTHS["class"].criterion
 BY_LAW = ("likelihood", "unbiased-accuracy")  # the criteria that ask the law
 OWN = " (own law)"  # after the name of a criterion that was judged by the law that drew the labels
 
@@ -26,7 +25,7 @@ class Measures:
     def __init__(self, cell: Cell, told: dict[str, Any]) -> None:
         self.cell = cell
         self.judge, self.sources = cell.judge(told)
-        self.weak = cell.labels[slice(cell.train, cell.train + cell.held)]
+        self.weak, self.truth = cell.weak, truth_of(cell.observed.kind)
         held = slice(cell.train, cell.train + cell.held)
         self.law = at(self.judge, held)
         found = cell.own_judge(told)
@@ -38,21 +37,21 @@ class Measures:
 
     @property
     def rows(self) -> slice:
-        """Where the rows that are predicted stand in the cell: validation observations, then test rows."""
+        """Where the rows that are predicted stand in the cell: those that validation observations show, those for
+        the oracle alone, test rows.
+        """
         return slice(self.cell.train, len(self.cell.X))
 
     def add(self, log_p: Tensor, epoch: int, risk: float | None = None) -> None:
-        """Measure predictions (held + test, K) of log P(truth | x)."""
+        """Measure predictions of log P(truth | x) on ``rows``."""
         entry: dict[str, float | None] = {"epoch": epoch, "risk": None if risk is None else finite(risk)}
-        held, test = log_p[: self.cell.held], log_p[self.cell.held :]
+        held, test = log_p[: self.cell.held], log_p[len(log_p) - len(self.cell.y_test) :]
         if self.fit is None:
             names = [*(name for name in select.CRITERIA if name != ORACLE), *(name + OWN for name in BY_LAW)]
             self.fit = [name for name in names if self._one(name, held) is not None]
         entry |= {name: self._one(name, held) for name in self.fit}
-        own = self.cell.clean_held
-        truth = Exact(self.cell.y_held[own], log_p.shape[1])
-        entry[ORACLE] = float(select.criterion(ORACLE, held[own], truth, Clean()))
-        entry["oracle-test"] = float((test.argmax(1) == self.cell.y_test).double().mean())
+        entry[self.truth.criterion] = finite(self.truth.score(log_p[self.cell.clean], self.cell.y_clean))
+        entry["oracle-test"] = finite(self.truth.score(test, self.cell.y_test))
         self.test = test
         self.history.append(entry)
 
@@ -70,7 +69,7 @@ class Measures:
         """The columns of a record: the last epoch, and for every criterion the epoch it would have chosen."""
         last, law = self.history[-1], self.judge if isinstance(self.judge, type) else type(self.judge)
         criteria: dict[str, Any] = {}
-        for name in [*(self.fit or []), ORACLE]:
+        for name in [*(self.fit or []), self.truth.criterion]:
             known = [e for e in self.history if e[name] is not None]
             if not known:
                 continue
@@ -82,9 +81,9 @@ class Measures:
                 "oracle_test": best["oracle-test"],
             }
         assert self.test is not None
-        others = oracles.measured(self.test, self.cell.y_test)
+        others = measured(self.cell.observed.kind, self.test, self.cell.y_test)
         return {
-            "oracle_test_accuracy": last["oracle-test"],
+            "oracle_test_accuracy": last["oracle-test"] if self.truth.criterion == ORACLE else None,
             "oracles": {name: finite(value) for name, value in others.items()},
             "criteria": criteria,
             "history": self.history,
@@ -92,7 +91,7 @@ class Measures:
             "n_train": self.cell.train,
             "n_validation": self.cell.held,
             "n_test": len(self.cell.y_test),
-            "k": self.cell.labels.k,
+            "k": self.cell.observed.k,
         }
 
 

@@ -18,7 +18,7 @@ from sfumato.train.config import Config
 from sfumato.train.loop import Run
 from sfumato.train.pool import Data, Job, do, predict
 
-from . import peers
+from . import baselines, peers
 from .aggregated import aggregated
 from .cell import Cell, prepare
 from .measure import Measures, normalised
@@ -31,7 +31,7 @@ def perform(run: str, job: dict[str, Any]) -> dict[str, Any]:
     torch.set_num_threads(1)
     wall, cpu, peak = time.perf_counter(), time.process_time(), PeakMemory()
     try:
-        if job["kind"] == Votes.kind:
+        if job["kind"] == Votes.kind and not job["train"]:
             values = aggregated(job)
         else:
             values = _peer(job) if job["method"]["name"].startswith(peers.PREFIX) else _trained(job)
@@ -57,6 +57,8 @@ def warm() -> None:
 def objective_of(job: dict[str, Any]) -> Objective:
     """The method of a run with its fields."""
     method = job["method"]
+    if method["name"].startswith(baselines.PREFIX):
+        return baselines.baseline(method["name"])
     objective: Objective = catalogue.method(method["name"], "learn", (method["kind"],)).cls()
     return objective.set_params(**method["fields"])
 
@@ -108,7 +110,7 @@ def _trained(job: dict[str, Any]) -> dict[str, Any]:
         if math.floor(run.epoch * share) == math.floor((run.epoch - 1) * share) and run.epoch != run.config.epochs:
             return
         start = time.process_time()
-        log_p = predict(objective, run.final(), law, cell.labels, held, run)
+        log_p = predict(objective, run.final(), law, cell.observed, held, run)
         measures.add(log_p, run.epoch, run.history[-1]["risk"])
         measuring += time.process_time() - start
 
@@ -139,9 +141,9 @@ def _peer(job: dict[str, Any]) -> dict[str, Any]:
     cpu = time.process_time() - start
     held = cell.X[measures.rows].flatten(1).numpy()
     p = np.asarray(predict_proba(held))
-    if p.shape != (len(held), cell.labels.k) or not np.isfinite(p).all():
+    if p.shape != (len(held), cell.observed.k) or not np.isfinite(p).all():
         raise ShapeError(
-            f"{peer.name} gave probabilities of shape {p.shape}", f"finite ones, ({len(held)}, {cell.labels.k})"
+            f"{peer.name} gave probabilities of shape {p.shape}", f"finite ones, ({len(held)}, {cell.observed.k})"
         )
     measures.add(normalised(p), 0)
     return {**measures.result(), "needs": {}, "cpu_seconds": cpu, "estimate_cpu_seconds": 0.0}

@@ -9,17 +9,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sfumato import catalogue
+from sfumato import labels as rooms
 from sfumato.core.errors import ParameterError
-from sfumato.labels import PU, Complementary, Exact, Labels, Noisy, Partial, Semi, Votes
+from sfumato.labels import Labels, Votes
 
-from . import laws, peers, sets
+from . import baselines, laws, peers, sets
 from .fields import is_number
 from .real import Absent
 from .spec import DatasetEntry, LawEntry, MethodEntry, Spec
 
 FORMAT = 1  # raised when the same settings would no longer mean the same run
-CONTAINERS: dict[str, type[Labels]] = {c.kind: c for c in (Exact, Noisy, Partial, Complementary, PU, Semi, Votes)}
-ROLES = {Votes.kind: "aggregate"}  # kinds whose methods are not trained on rows
+CONTAINERS: dict[str, type[Labels]] = {
+    found.kind: found
+    for name in rooms.__all__
+    if isinstance(found := getattr(rooms, name), type) and issubclass(found, Labels) and found is not Labels
+}
+ROLES = {Votes.kind: ("aggregate", "learn")}  # votes may be aggregated without rows, or learned from beside them
 SETTINGS = ("lr", "weight_decay", "batch_size", "dropout")
 
 
@@ -44,8 +49,9 @@ def identity(job: dict[str, Any]) -> str:
 def plan(spec: Spec) -> list[Planned]:
     """Every run of a grid, neighbours sharing their set, law and seed.
 
-    A set that carries weak labels of its own meets the law ``given``, all other sets meet the other laws. A method
-    meets the laws whose kind of labels it takes. Errors: an unknown name, a set, law or method that meets nothing,
+    A set that carries weak labels of its own meets the law ``given``, all other sets meet the laws that speak of their
+    truth; every set with features and classes meets the law ``clean``. A method meets the laws whose kind of labels it
+    takes. Errors: an unknown name, a set, law or method that meets nothing,
     the same run twice.
     """
     pairs = _pairs(spec)
@@ -54,10 +60,11 @@ def plan(spec: Spec) -> list[Planned]:
         if not any(m == position for m, _ in found):
             kinds = ", ".join(dict.fromkeys(k for _, _, k in pairs))
             raise ParameterError(f"the method {entry.label!r} fits no law of this grid", f"a method for {kinds} labels")
+    _check_roles(spec, found)
     out: dict[str, Planned] = {}
     for dataset, law, kind in pairs:
         digest, absent = _digest(dataset)
-        if kind == "pu" and absent is None and sets.load(dataset).k != 2:
+        if kind in laws.BINARY and absent is None and sets.load(dataset).k != 2:
             raise ParameterError(
                 f"the law {law.label} on {dataset.name} with {sets.load(dataset).k} classes",
                 "two classes",
@@ -67,6 +74,11 @@ def plan(spec: Spec) -> list[Planned]:
             for (position, of), resolved in found.items():
                 if of != kind:
                     continue
+                if resolved["role"] == "learn" and sets.source(dataset).bare:
+                    raise ParameterError(
+                        f"the method {resolved['name']} on {dataset.name}, items without features",
+                        "a set with features, or a method that aggregates votes",
+                    )
                 skip = absent or resolved["skip"] or _too_many(resolved, dataset)
                 for draw in range(1 if resolved["peer"] else spec.draws):
                     job = _job(spec, dataset, digest, law, kind, spec.methods[position], resolved, seed, draw)
@@ -83,27 +95,42 @@ def plan(spec: Spec) -> list[Planned]:
 
 def _pairs(spec: Spec) -> list[tuple[DatasetEntry, LawEntry, str]]:
     """(set, law, kind of labels) of every cell of the grid."""
-    simulated = [(law, laws.law(law.name, law.params).kind) for law in spec.laws if law.name != laws.GIVEN]
+    simulated = [(law, laws.law(law.name, law.params)) for law in spec.laws if law.name != laws.GIVEN]
     given = [law for law in spec.laws if law.name == laws.GIVEN]
     if given and given[0].params:
         raise ParameterError(f"law given with {sorted(given[0].params)}", "no parameters: the labels are as they are")
     out: list[tuple[DatasetEntry, LawEntry, str]] = []
-    own = 0
     for entry in spec.datasets:
-        kind = sets.source(entry).kind
-        own += kind is not None
-        met = [(law, k) for law, k in simulated] if kind is None else [(law, kind) for law in given]
+        source = sets.source(entry)
+        met = [(law, source.kind) for law in given if source.kind is not None]
+        met += [(law, drawn.kind) for law, drawn in simulated if _meets(source, law.name, drawn.truth)]
         if not met:
-            wants = "law 'given' for a set that carries weak labels" if kind else "a law to draw weak labels by"
+            wants = "law 'given' for a set that carries weak labels" if source.kind else "a law to draw weak labels by"
             raise ParameterError(f"the set {entry.name!r} meets no law of this grid", wants)
-        out += [(entry, law, k) for law, k in met]
-    if given and not own:
+        out += [(entry, law, kind) for law, kind in met]
+    if given and all(law.name != laws.GIVEN for _, law, _ in out):
         raise ParameterError("law 'given', but no set of this grid carries weak labels", "such a set, or other laws")
-    if simulated and own == len(spec.datasets):
-        raise ParameterError(
-            f"the law {simulated[0][0].label!r} meets no set of this grid", "a set without labels of its own"
-        )
+    for law, drawn in simulated:
+        if all(other is not law for _, other, _ in out):
+            wants = "without labels of its own" if drawn.truth == "class" else f"of another truth: {drawn.truth}"
+            raise ParameterError(f"the law {law.label!r} meets no set of this grid", f"a set {wants}")
     return out
+
+
+def _meets(source: sets.Source, law: str, truth: str) -> bool:
+    """Whether a law draws for a set: what a set carries is not drawn anew, but may be set against the clean labels."""
+    return truth == source.truth and (source.kind is None or (law == laws.CLEAN and not source.bare))
+
+
+def _check_roles(spec: Spec, found: dict[tuple[int, str], dict[str, Any]]) -> None:
+    """Refuse to mix what is measured on all items with what is measured on test rows."""
+    roles = {told["role"]: spec.methods[m].label for (m, kind), told in found.items() if kind == Votes.kind}
+    if len(roles) > 1:
+        raise ParameterError(
+            f"{roles['aggregate']} and {roles['learn']} on votes in one grid",
+            "methods that aggregate all items, or methods that learn from rows and are measured on others",
+            "make two grids",
+        )
 
 
 def _methods(spec: Spec, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -115,25 +142,34 @@ def _methods(spec: Spec, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 raise ParameterError(f"method {entry.name}: kind {asked!r}", f"one of {', '.join(CONTAINERS)}")
         if entry.kinds and kind not in entry.kinds:
             continue
+        if entry.name.startswith(baselines.PREFIX):
+            if entry.fields or entry.draw:
+                raise ParameterError(f"fields for {entry.name}", "none: it has no fields")
+            if kind in baselines.kinds(entry.name):
+                told = {"name": entry.name, "kind": kind, "role": "learn", "peer": False, "skip": None}
+                yield position, told | {"most": None}
+            continue
         if entry.name.startswith(peers.PREFIX):
             peer = peers.find(entry.name)
             if entry.fields or entry.draw:
                 raise ParameterError(f"fields for {entry.name}", "none: a peer has its own settings")
             if peer.kind in kinds:
                 told = {"name": entry.name, "kind": peer.kind, "peer": True, "skip": peer.missing()}
+                told["role"] = ROLES.get(kind, ("learn",))[0]
                 yield position, told | {"most": getattr(peer, "classes_at_most", None)}
             continue
-        role = ROLES.get(kind, "learn")
-        fitting = {name for card in catalogue.methods(role, kind) for name in (card.name, *card.aliases)}
-        if entry.name not in fitting:
+        roles = ROLES.get(kind, ("learn",))
+        fitting = {role: {n for c in catalogue.methods(role, kind) for n in (c.name, *c.aliases)} for role in roles}
+        role = next((role for role in roles if entry.name in fitting[role]), None)
+        if role is None:
             if not any(
                 entry.name in (c.name, *c.aliases) for r in ("learn", "aggregate") for c in catalogue.methods(r)
             ):
-                catalogue.method(entry.name, role)  # the error that lists near names
+                catalogue.method(entry.name, roles[0])  # the error that lists near names
             continue
         card = catalogue.method(entry.name, role, kinds)
         _check_fields(entry, fields_of(card.cls()))
-        told = {"name": card.name, "kind": card.kind, "peer": False, "skip": None}
+        told = {"name": card.name, "kind": card.kind, "role": role, "peer": False, "skip": None}
         yield position, told | {"most": getattr(card.cls, "classes_at_most", None)}
 
 
@@ -178,7 +214,7 @@ def _job(
     seed: int,
     draw: int,
 ) -> dict[str, Any]:
-    trained = not resolved["peer"] and kind not in ROLES
+    trained = not resolved["peer"] and resolved["role"] == "learn"
     train: dict[str, Any] = {**asdict(spec.train), "hidden": list(spec.train.hidden)} if trained else {}
     fields = dict(entry.fields)
     if draw:

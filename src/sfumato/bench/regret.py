@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .measure import ORACLE
 from .results import Result, groups, has, pick, rules
+from .truths import ORACLES, truth_of
 
 RANDOM = "at random"
 
 
 @dataclass(frozen=True)
 class Regret:
-    """Points of test accuracy (an oracle) lost by a criterion, over all choices of its kind.
+    """Points of the oracle on test rows lost by a criterion, over all choices of its kind.
 
     Args: kind; choice, among the draws of a method, or among all methods and draws; rule; mean and worst, in points;
     choices, how many were made; candidates, the mean number to choose from; accuracy, the mean of what was chosen, in
-    percent.
+    the units of the kind's table.
     """
 
     kind: str
@@ -34,7 +34,7 @@ class Regret:
 
 def regrets(done: Sequence[Result], kind: str) -> list[Regret]:
     """Every criterion, where all candidates have it, and a choice at random (in expectation), for comparison."""
-    own = [r for r in done if r.kind == kind]
+    own, truth = [r for r in done if r.kind == kind], truth_of(kind)
     out: list[Regret] = []
     scopes = {"a method's draws": ("dataset", "law", "seed", "method"), "methods and draws": ("dataset", "law", "seed")}
     for scope, names in scopes.items():
@@ -46,20 +46,21 @@ def regrets(done: Sequence[Result], kind: str) -> list[Regret]:
             if not able:
                 continue
             got = [float(np.mean([r.accuracy for r in c])) if rule == RANDOM else pick(c, rule).accuracy for c in able]
-            lost = [100 * (max(r.accuracy for r in c) - g) for c, g in zip(able, got, strict=True)]
+            lost = [truth.scale * (max(r.accuracy for r in c) - g) for c, g in zip(able, got, strict=True)]
             size = float(np.mean([len(c) for c in able]))
             mean, worst = float(np.mean(lost)), float(np.max(lost))
-            out.append(Regret(kind, scope, _named(rule), mean, worst, len(able), size, 100 * float(np.mean(got))))
+            shown = truth.shown(float(np.mean(got)))
+            out.append(Regret(kind, scope, _named(rule), mean, worst, len(able), size, shown))
     return out
 
 
 def _named(rule: str) -> str:
-    return "oracle-accuracy (clean validation labels)" if rule == ORACLE else rule
+    return f"{rule} (clean validation labels)" if rule in ORACLES else rule
 
 
 @dataclass(frozen=True)
 class Stopping:
-    """Points of test accuracy (an oracle) won by the epoch that a criterion chose, against the last one."""
+    """Points of the oracle on test rows won by the epoch that a criterion chose, against the last one."""
 
     kind: str
     rule: str
@@ -71,7 +72,8 @@ def stopping(done: Sequence[Result], kind: str) -> list[Stopping]:
     """Every criterion of the kind that was measured at more than one epoch."""
     own = [r for r in done if r.kind == kind and r.epochs > 1]
     out = []
-    for rule in sorted({name for r in own for name in r.criteria}, key=lambda name: (name == ORACLE, name)):
-        gains = [100 * (r.criteria[rule]["oracle_test"] - r.accuracy) for r in own if rule in r.criteria]
+    for rule in sorted({name for r in own for name in r.criteria}, key=lambda name: (name in ORACLES, name)):
+        found = [r.criteria[rule]["oracle_test"] - r.accuracy for r in own if rule in r.criteria]
+        gains = [truth_of(kind).scale * gain for gain in found]
         out.append(Stopping(kind, _named(rule), float(np.mean(gains)), len(gains)))
     return out

@@ -11,8 +11,9 @@ import numpy as np
 
 from sfumato import select
 
-from .measure import ORACLE, OWN
+from .measure import OWN
 from .store import Store
+from .truths import ORACLES, Truth, truth_of
 
 Condition = tuple[str, str]  # data set, law
 
@@ -21,9 +22,10 @@ Condition = tuple[str, str]  # data set, law
 class Result:
     """A finished run.
 
-    Args: accuracy, of the last epoch on true test labels (an oracle); criteria, name -> last, chosen (values), epoch,
-    oracle_test (the accuracy at that epoch); oracles, other measures on true test labels at the last epoch; epochs,
-    how many were measured; judge, the laws that the weak criteria assume, and where their facts come from; told, the
+    Args: accuracy, of the last epoch on true test labels (an oracle), or where the truth is no class the measure of
+    ``truths``, its sign such that higher is better; criteria, name -> last, chosen (values), epoch, oracle_test (the
+    accuracy at that epoch); oracles, other measures on true test labels at the last epoch; epochs, how many were
+    measured; judge, the laws that the weak criteria assume, and where their facts come from; told, the
     needs whose value was the simulation's own truth.
     """
 
@@ -65,7 +67,7 @@ def results(store: Store) -> tuple[list[Result], list[dict[str, Any]]]:
                 method=row["method"],
                 seed=row["seed"],
                 draw=row["draw"],
-                accuracy=row["oracle_test_accuracy"],
+                accuracy=_score(row),
                 criteria=json.loads(row["criteria"]),
                 oracles=json.loads(row["oracles"] or "{}"),
                 epochs=len(json.loads(row["history"])),
@@ -76,6 +78,14 @@ def results(store: Store) -> tuple[list[Result], list[dict[str, Any]]]:
         )
     key = lambda r: (r.kind, r.dataset, r.law, r.method, r.seed, r.draw)  # noqa: E731
     return sorted(done, key=key), sorted(failed, key=lambda r: (r["kind"], r["dataset"], r["law"], r["method"]))
+
+
+def _score(row: dict[str, Any]) -> float:
+    if row["oracle_test_accuracy"] is not None:
+        return float(row["oracle_test_accuracy"])
+    truth = truth_of(row["kind"])
+    found = json.loads(row["oracles"]).get(truth.measure)
+    return float("nan") if found is None else truth.signed(found)
 
 
 def _judge(told: dict[str, Any]) -> str:
@@ -99,10 +109,10 @@ def has(r: Result, rule: str) -> bool:
 
 def rules(done: Sequence[Result]) -> list[str]:
     """The criteria that some of these runs have, the kind's own first, the oracle last."""
-    names = [each for name in select.CRITERIA for each in (name, name + OWN)]
+    names = dict.fromkeys(each for name in (*select.CRITERIA, *sorted(ORACLES)) for each in (name, name + OWN))
     known = [name for name in names if any(has(r, name) for r in done)]
-    own = select.DEFAULT.get(done[0].kind, "") if done else ""
-    return sorted(known, key=lambda name: (name == ORACLE, name.removesuffix(OWN) != own))
+    own = select.default(done[0].kind) if done else ""
+    return sorted(known, key=lambda name: (name in ORACLES, name.removesuffix(OWN) != own))
 
 
 def pick(candidates: Sequence[Result], rule: str | None) -> Result:
@@ -120,9 +130,9 @@ def preferred(candidates: Sequence[Result], rule: str | None) -> Result:
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """Methods x conditions of one kind of labels: ``accuracy`` (methods, conditions), the mean over seeds of the draw
-    that ``rule`` chose, NaN where a method has no run; ``spread``, its standard deviation over seeds; ``cpu``,
-    seconds per run.
+    """Methods x conditions of one kind of labels: ``accuracy`` (methods, conditions), the mean over seeds of the
+    oracle of the draw that ``rule`` chose, its sign such that higher is better, NaN where a method has no run;
+    ``spread``, its standard deviation over seeds; ``cpu``, seconds per run.
     """
 
     kind: str
@@ -136,6 +146,11 @@ class Board:
     told: dict[str, tuple[str, ...]]
 
     @property
+    def truth(self) -> Truth:
+        """What the labels are about."""
+        return truth_of(self.kind)
+
+    @property
     def whole(self) -> list[int]:
         """Positions of the methods that have a result in every condition: only those are ranked."""
         return [i for i in range(len(self.methods)) if not np.isnan(self.accuracy[i]).any()]
@@ -147,7 +162,7 @@ def board(done: Sequence[Result], kind: str) -> Board:
     methods = tuple(sorted({r.method for r in own}))
     conditions = tuple(sorted({r.condition for r in own}))
     drawn = any(r.draw for r in own)
-    rule = next((name for name in rules(own) if name != ORACLE), None) if drawn else None
+    rule = next((name for name in rules(own) if name not in ORACLES), None) if drawn else None
     accuracy, spread, cpu = (np.full((len(methods), len(conditions)), np.nan) for _ in range(3))
     seeds = np.zeros(accuracy.shape, int)
     for (dataset, law, method), runs in groups(own, "dataset", "law", "method").items():

@@ -1,4 +1,4 @@
-"""Data sets of a grid by name: bundled, real ones found on this machine, or a table; true classes always known."""
+"""Data sets of a grid by name: bundled, real ones found on this machine, or a table; the truth always known."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from sfumato.labels import Exact, Labels, Votes
 from sfumato.labels.encode import encode
 
 from . import real
+from .real.others import deviations
 from .spec import DatasetEntry
 
 
 @dataclass(frozen=True, eq=False)
 class Set:
-    """A set: x, an array or a table of n rows; y (n,) codes of the true classes, read for oracles and simulated
-    labels alone (of votes, -1 where nobody knows); k classes; labels, weak ones that the set itself carries, or None;
-    test (n,) its official test rows, or None.
+    """A set: x, an array or a table of n rows; y, its truth, read for oracles and simulated labels alone: (n,) codes
+    (of votes, -1 where nobody knows), or as ``laws.Entry`` tells of other truths; k classes; labels, weak ones that the
+    set itself carries, or None; test (n,) its official test rows, or None.
     """
 
     name: str
     x: Any
-    y: NDArray[np.int64]
+    y: NDArray[Any]
     k: int
     labels: Labels | None = None
     test: NDArray[np.bool_] | None = None
@@ -59,11 +60,15 @@ class Set:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a set comes from: kind, that of the labels it carries (None: none of its own); load, or real.Absent."""
+    """Where a set comes from: kind, that of the labels it carries (None: none of its own); load, or real.Absent; truth,
+    as laws tell it; bare, whether its items have no features.
+    """
 
     name: str
     kind: str | None
     load: Callable[[], Set]
+    truth: str = "class"
+    bare: bool = False
 
 
 def source(entry: DatasetEntry) -> Source:
@@ -73,10 +78,12 @@ def source(entry: DatasetEntry) -> Source:
         return Source(entry.name, kind, lambda: _table(entry))
     if entry.name in bundled.NAMES:
         return Source(entry.name, None, lambda: _cut(_bundled(entry.name), entry))
+    if entry.name == "diabetes":
+        return Source(entry.name, None, lambda: _cut(_diabetes(), entry), "value")
     if entry.name in real.READERS:
         reader = real.READERS[entry.name]
-        return Source(entry.name, reader.kind, lambda: _cut(_real(entry.name), entry))
-    known = ", ".join((*bundled.NAMES, *sorted(real.READERS)))
+        return Source(entry.name, reader.kind, lambda: _cut(_real(entry.name), entry), reader.truth, reader.bare)
+    known = ", ".join((*bundled.NAMES, "diabetes", *sorted(real.READERS)))
     raise ParameterError(f"a data set named {entry.name!r}", f"one of {known}, or a table = FILE")
 
 
@@ -90,8 +97,9 @@ def _cut(held: Set, entry: DatasetEntry) -> Set:
     """So many rows beside official test rows, and two classes where positive ones are named."""
     rows = entry.rows
     if entry.positive:
-        if held.labels is not None or max(entry.positive) >= held.k or len(set(entry.positive)) >= held.k:
-            wants = f"some of the classes 0..{held.k - 1}" if held.labels is None else "a set without labels of its own"
+        plain = held.labels is None and held.y.ndim == 1 and held.y.dtype == np.int64
+        if not plain or max(entry.positive) >= held.k or len(set(entry.positive)) >= held.k:
+            wants = f"some of the classes 0..{held.k - 1}" if plain else "a set of classes without labels of its own"
             raise ParameterError(f"{held.name}: positive = {list(entry.positive)}", wants)
         held = Set(held.name, held.x, np.isin(held.y, entry.positive).astype(np.int64), 2, None, held.test)
     fixed = np.zeros(len(held.y), bool) if held.test is None else held.test
@@ -108,6 +116,14 @@ def _cut(held: Set, entry: DatasetEntry) -> Set:
 def _bundled(name: str) -> Set:
     x, y, classes = bundled.load(name)
     return Set(name, x, y, len(classes))
+
+
+def _diabetes() -> Set:
+    """How far a disease went in a year, from ten measures of scikit-learn's patients."""
+    from sklearn.datasets import load_diabetes
+
+    x, y = load_diabetes(return_X_y=True)
+    return Set("diabetes", x.astype(np.float32), deviations(y), 1)
 
 
 def _real(name: str) -> Set:

@@ -113,7 +113,9 @@ class Spec:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else "matrix" if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return "matrix" if any(isinstance(v, list) for v in value) else "|".join(map(_short, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def presets() -> list[str]:

@@ -1,0 +1,57 @@
+"""Laws of a grid by name: each draws observations for true labels, and knows the facts that it drew them by."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from sfumato import labels as kinds
+from sfumato.core.errors import ParameterError
+
+from . import bags, confidence, crowd, excluding, noisy, reals, several, shares, tuples, unlabeled, unlabeled_sets
+from .entry import Drawn, Entry
+
+GIVEN, CLEAN = "given", "clean"
+ROOMS = (crowd, noisy, excluding, unlabeled, bags, unlabeled_sets, tuples, confidence, several, shares, reals)
+LAWS: dict[str, Entry] = {name: entry for room in ROOMS for name, entry in room.LAWS.items()}
+# Labels of two classes have k = 2 as the default of their field.
+BINARY = frozenset(
+    found.kind
+    for name in kinds.__all__
+    if isinstance(found := getattr(kinds, name), type)
+    and issubclass(found, kinds.Labels)
+    and getattr(found, "k", None) == 2
+)
+
+
+def law(name: str, params: Mapping[str, Any]) -> Entry:
+    """A law by name with its parameters checked; an unknown name or parameter lists the known ones."""
+    if name not in LAWS:
+        raise ParameterError(f"a law named {name!r}", f"one of {', '.join((GIVEN, *LAWS))}")
+    own = {p.name: p for p in inspect.signature(LAWS[name].draw).parameters.values() if p.kind is p.KEYWORD_ONLY}
+    for key in params:
+        if key not in own:
+            raise ParameterError(f"law {name}: a parameter {key!r}", f"one of {', '.join(own)}" if own else "none")
+    for key, p in own.items():
+        if key not in params and p.default is p.empty:
+            raise ParameterError(f"law {name} without {key!r}", f"{{ name = {name!r}, {key} = ... }}")
+        if key in params:
+            _typed(name, key, params[key], str(p.annotation))
+    return LAWS[name]
+
+
+def _typed(name: str, key: str, value: Any, annotation: str) -> None:
+    wanted = annotation.removesuffix(" | None")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = {
+        "float": number,
+        "int": isinstance(value, int) and not isinstance(value, bool),
+        "str": isinstance(value, str),
+    }.get(wanted, isinstance(value, list))
+    words = {"float": "a number", "int": "an integer", "str": "a text"}
+    if not fits:
+        raise ParameterError(f"law {name}: {key} = {value!r}", words.get(wanted, "a list"))
+
+
+__all__ = ["BINARY", "CLEAN", "GIVEN", "LAWS", "Drawn", "Entry", "law"]
