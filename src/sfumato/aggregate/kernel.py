@@ -14,7 +14,8 @@ import numpy as np
 
 from .held import BLOCK, Floats, Held, Ints
 
-__all__ = ["Floats", "Ints", "Kernel", "normalised"]
+__all__ = ["Floats", "Ints", "Kernel", "across", "normalised"]
+FEW = 8  # columns
 
 
 class Kernel(Held):
@@ -51,7 +52,7 @@ class Kernel(Held):
         found = self.heard()
         for a in range(0, self.n, BLOCK):
             part = found[a : a + BLOCK]
-            total = part.sum(1, keepdims=True)
+            total = across(np.add, part)[:, None]
             np.divide(part, total, out=part, where=total > 0)
             part[total[:, 0] <= 0] = 1 / self.k
         return found
@@ -80,13 +81,15 @@ class Kernel(Held):
                 known = np.flatnonzero(self.gold[items] >= 0)
                 scores[known] = np.where(owner == self.gold[items][known][:, None], scores[known], -np.inf)
             told = self.told[items].astype(float)
-            level = scores.max(1, keepdims=True)
-            belief = np.exp(scores - level)
-            total = belief.sum(1, keepdims=True)
-            belief /= total
+            level = across(np.maximum, scores)
+            scores -= level[:, None]
+            belief = np.exp(scores)
+            total = across(np.add, belief)
+            belief /= total[:, None]
             settled = settle(belief)
+            likelihood += float(told @ level)
             if settled is belief:
-                likelihood += float(told @ (level + np.log(total))[:, 0])
+                likelihood += float(told @ np.log(total))
             else:
                 held = (settled > 0) & self.told[items][:, None]
                 likelihood += float((settled[held] * (scores[held] - np.log(settled[held]))).sum())
@@ -102,6 +105,16 @@ class Kernel(Held):
             known = np.flatnonzero(self.gold >= 0)
             beliefs[known] = np.eye(self.k)[self.gold[known]]
         return beliefs
+
+
+def across(join: np.ufunc, table: Floats) -> Floats:
+    """(n,) a ufunc over the columns of each row; one by one where they are few: numpy's own way is slow there."""
+    if table.shape[1] > FEW:
+        return np.asarray(join.reduce(table, axis=1))
+    found = table[:, 0].copy()
+    for column in table.T[1:]:
+        join(found, column, out=found)
+    return found
 
 
 def normalised(mass: Floats) -> Floats:
