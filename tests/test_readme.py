@@ -18,6 +18,9 @@ def test_python_examples_run(tmp_path, monkeypatch, capsys):
     assert (again.predict_proba(space["X"]) == space["clf"].predict_proba(space["X"])).all()
     found = int(capsys.readouterr().out.splitlines()[0])
     assert 60 <= found <= 200  # ninety were planted
+    aggregated, y = space["found"], space["y"]
+    assert round((aggregated.labels() == y).mean(), 3) == 0.996
+    assert round((aggregated.majority.argmax(1) == y).mean(), 2) == 0.72
 
 
 def test_shell_examples_run(tmp_path, monkeypatch):
