@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from sfumato.aggregate import MMSR, FlyingSquid, LabelModel, SourcesWarning, SpectralDS
+from sfumato.aggregate import MMSR, FlyingSquid, LabelModel, MajorityVote, SourcesWarning, SpectralDS
 from sfumato.aggregate.kernel import Kernel
 from sfumato.aggregate.moments import agreements
 from sfumato.core.errors import LabelError, ParameterError
@@ -68,6 +68,26 @@ def test_triplets_give_the_accuracies_on_the_population():
 
 
 @quiet
+def test_triplets_and_marginals_give_both_sides_of_a_source():
+    """One source that errs more often on one class, among two that do not: the joint distribution is the truth's."""
+    theta = np.array([[[0.95, 0.05], [0.35, 0.65]], *COINS[1:]])
+    said, _ = replicated([0.5, 0.5], theta, 10_000)
+    found = FlyingSquid().fit(votes(said))
+    ratio = np.log(theta[:, 0] / theta[:, 1])  # log P(said | 0) / P(said | 1)
+    np.testing.assert_allclose(found.table[:, :, 0], ratio, atol=1e-9)
+    np.testing.assert_allclose(found.table[:, :, 1], -ratio, atol=1e-9)
+
+
+@quiet
+def test_triplets_take_silence_for_nothing():
+    """A source that declines half the items, whatever they are, has the accuracies of one that does not."""
+    said, _ = replicated([0.5, 0.5], COINS, 10_000)
+    half = np.concatenate([said, np.column_stack([np.full(len(said), -1), said[:, 1:]])])
+    a, b = FlyingSquid().fit(Votes.from_matrix(half, k=2)), FlyingSquid().fit(votes(said))
+    np.testing.assert_allclose(a.table, b.table, atol=1e-9)
+
+
+@quiet
 def test_pairs_that_never_meet_break_no_triplet():
     """flyingsquid divides by the moment of every pair."""
     said, y = coins([0.9, 0.85, 0.8, 0.75, 0.7], n=2000, seed=3)
@@ -99,6 +119,19 @@ def test_m_msr_gives_the_skills_on_the_population_and_beside_adversaries():
 def test_m_msr_turns_liars_round():
     said, y = coins([0.85] * 6 + [0.1] * 2, n=800)
     assert (MMSR().fit(votes(said)).codes() == y).mean() > 0.97
+
+
+@quiet
+def test_m_msr_asks_no_pair_of_sources_of_one_class():
+    """Such two always agree or never do, whatever they are worth: read as skill, half of them are liars."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 1000)
+    own = np.arange(6) % 2
+    fires = rng.random((1000, 6)) < np.where(y[:, None] == own, 0.5, 0.15)
+    said = np.where(fires, own, -1)
+    found, vote = (model.fit(Votes.from_matrix(said)) for model in (MMSR(), MajorityVote()))
+    ours, votes_ = (np.sign(np.round(r.posterior[:, 0] - 0.5, 9)) for r in (found, vote))
+    np.testing.assert_array_equal(ours, votes_)
 
 
 @quiet

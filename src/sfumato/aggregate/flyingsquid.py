@@ -27,10 +27,13 @@ class FlyingSquid(Aggregator):
     .. math:: E[\lambda_j Y] = \sqrt{\left| \frac{E[\lambda_j \lambda_a] E[\lambda_j \lambda_b]}
               {E[\lambda_a \lambda_b]} \right|}, \qquad \lambda, Y \in \{-1, 1\}
 
-    Moments are over items on which both speak, so sources need not share all items; of all triplets of a source, among
-    the partners it meets most, the median counts; signs are positive. More than two classes: each against the rest,
-    with posteriors brought to sum to one. Memory: (sources x classes)^2. Assumes sources better than chance,
-    independent given the truth, with errors alike on both sides, and abstentions that say nothing.
+    Moments are over the items that both were asked, with 0 where one declined, so sources need not share all items;
+    pairs that never both speak are left out. Of all triplets of a source, among the partners it meets most, the mean
+    counts, as released; signs are positive. With how often the source says each class and the class balance this gives
+    P(said, truth), which need not be alike on both sides:
+    :math:`P(\lambda_j = Y = 1) = \tfrac{1}{4}(E \lambda_j + E \lambda_j Y + 2 P(Y = 1))` for one that always speaks.
+    More than two classes: each against the rest, with posteriors brought to sum to one. Memory: (sources x classes)^2.
+    Assumes sources better than chance, independent given the truth, and abstentions that say nothing.
 
     Args:
         partners: of each source, at most, at least 2.
@@ -47,37 +50,49 @@ class FlyingSquid(Aggregator):
         kernel = Kernel(votes)
         kernel.only_classes("flyingsquid")
         k, prior = kernel.k, fixed(self.balance, kernel.k)
-        pairs = second(kernel).reshape(kernel.sources, k, kernel.sources, k)
-        both = pairs.sum((1, 3))
-        np.fill_diagonal(both, 0)
-        spoken = kernel.counts(np.ones((kernel.n, 1))).sum((1, 2))
-        top = np.maximum(1 - 1 / np.maximum(spoken, 2), 0)
-        right = np.empty((kernel.sources, k))
+        asked = Kernel(votes, informative=bool((votes.said < 0).any()))
+        pairs = second(asked).reshape(kernel.sources, asked.statements, kernel.sources, asked.statements)
+        both, spoke = pairs.sum((1, 3)), pairs[:, :k, :, :k].sum((1, 3))
+        np.fill_diagonal(spoke, 0)
+        said = asked.counts(np.ones((kernel.n, 1)))[:, :, 0]
+        spoken = np.maximum(said[:, :k].sum(1), 1)
+        table = np.empty((kernel.sources, k, k))
         for c in range(k if k > 2 else 1):
-            sign = np.where(np.arange(k) == c, 1.0, -1.0)
+            sign = np.append(np.where(np.arange(k) == c, 1.0, -1.0), np.zeros(asked.statements - k))
             product = np.einsum("ambn,m,n->ab", pairs, sign, sign)
-            right[:, c] = (1 + np.minimum(self._sizes(product, both), top)) / 2
+            size = self._sizes(product / np.maximum(both, 1), spoke) * said.sum(1) / spoken
+            yes, no = self._odds(np.minimum(size, 1), said @ sign / spoken, prior[c], 1 / (4 * np.maximum(spoken, 2)))
+            table[:, :, c] = np.where(np.arange(k) == c, yes[:, None], no[:, None])
         if k == 2:
-            right[:, 1] = right[:, 0]
-        table = np.where(np.eye(k) > 0, 1.0, -1.0) * logit(right)[:, None, :]
+            table[:, :, 1] = -table[:, :, 0]
         log_prior = logit(prior)
         read = OneAgainstRest(table, log_prior)
         return finish(
             kernel, kernel.clamp(read(kernel)), table, prior=prior, log_prior=log_prior, read=read, product=True
         )
 
-    def _sizes(self, product: Floats, both: Floats) -> Floats:
-        """(sources,) medians over triplets; a source without one has the median of the others."""
-        moment = np.where(both > 0, product / np.where(both > 0, both, 1), np.nan)
-        found = np.full(len(both), np.nan)
-        for j in range(len(both)):
-            near = np.argsort(-both[j], kind="stable")[: self.partners]
-            near = near[both[j, near] > 0]
-            between = moment[np.ix_(near, near)]
-            usable = np.triu(np.isfinite(between) & (between != 0), 1)
+    def _odds(self, size: Floats, mean: Floats, prior: float, floor: Floats) -> tuple[Floats, Floats]:
+        """(sources,) log likelihood ratios of saying 1 and of saying -1, from E[lambda Y] and E[lambda] of those that
+        speak: the joint distribution that these and the balance leave, at least ``floor``.
+        """
+        hit = (mean + size + 2 * prior) / 4
+        miss, lost = (1 + mean) / 2 - hit, prior - hit
+        spared = 1 - hit - miss - lost
+        hit, miss, lost, spared = (np.maximum(p, floor) for p in (hit, miss, lost, spared))
+        level = np.log(prior / (1 - prior))
+        return np.log(hit / miss) - level, np.log(lost / spared) - level
+
+    def _sizes(self, moment: Floats, met: Floats) -> Floats:
+        """(sources,) means over triplets; a source without one has the median of the others."""
+        found = np.full(len(met), np.nan)
+        for j in range(len(met)):
+            near = np.argsort(-met[j], kind="stable")[: self.partners]
+            near = near[met[j, near] > 0]
+            between = np.where(met[np.ix_(near, near)] > 0, moment[np.ix_(near, near)], 0)
+            usable = np.triu(between != 0, 1)
             if usable.any():
                 outer = np.outer(moment[j, near], moment[j, near])
-                found[j] = np.sqrt(np.median(np.abs(outer[usable] / between[usable])))
+                found[j] = np.sqrt(np.abs(outer[usable] / between[usable])).mean()
         if np.isnan(found).all():
             raise LabelError("no three sources of which each two share an item", "a triplet", "try DawidSkene")
         return np.where(np.isnan(found), np.nanmedian(found), found)

@@ -19,6 +19,7 @@ from .one_coin import spread
 from .result import Aggregated, finish, softmax
 
 Bools = NDArray[np.bool_]
+UNTOLD = 0.5  # skill of all sources where no pair tells of it
 
 
 @method("m-msr", paper="ma2020adversarial")
@@ -32,9 +33,10 @@ class MMSR(Aggregator):
     with :math:`a_{jk}` the share of common items on which j and k agree. Each :math:`|s_j|` is the mean of
     :math:`|C_{jk}| / |s_k|` over the sources that j meets, without the F highest of those above the last value and the
     F lowest of those below it; signs are those of the leading eigenvector of C, most of the skill being positive. F is
-    half the smallest number of sources that one meets, less one. The posterior is that of one-coin sources. Memory:
-    (sources x classes)^2. Assumes one accuracy per source, and that fewer than F neighbours of any source are
-    adversaries.
+    half the smallest number of sources that one meets, less one. Two sources that name one class each do not meet: they
+    agree always or never, whatever they are worth; where nobody meets, all are alike. The posterior is that of one-coin
+    sources. Memory: (sources x classes)^2. Assumes one accuracy per source, and that fewer than F neighbours of any
+    source are adversaries.
 
     Args:
         iterations: at most, at least 1.
@@ -53,8 +55,9 @@ class MMSR(Aggregator):
         kernel = Kernel(votes)
         kernel.only_classes("m-msr")
         same, both = agreements(kernel)
-        met = both > 0
         k = kernel.k
+        single = (kernel.counts(np.ones((kernel.n, 1)))[:, :, 0] > 0).sum(1) < 2
+        met = (both > 0) & ~(single[:, None] & single)
         like = np.where(met, (k * same / np.where(met, both, 1) - 1) / (k - 1), 0)
         size, converged = self._sizes(np.abs(like), met)
         leading = np.linalg.eigh(like)[1][:, -1]
@@ -79,7 +82,7 @@ class MMSR(Aggregator):
         """(sources,) sizes of skills, and whether they stand still."""
         many = met.sum(0)
         spare = max(int(many[many > 0].min() // 2) - 1, 0) if many.any() else 0
-        left = np.full(len(like), np.sqrt(like[met].mean()) if many.any() else 0.0)
+        left = np.full(len(like), np.sqrt(like[met].mean()) if many.any() else UNTOLD)
         right = left.copy()
         for _ in range(self.iterations):
             before = left, right
