@@ -88,6 +88,17 @@ def test_triplets_take_silence_for_nothing():
 
 
 @quiet
+def test_a_source_that_repeats_itself_is_heard_once_by_the_triplets():
+    said, _ = crowd(share=1.0)
+    item, source = np.nonzero(said >= 0)
+    often = np.where(item == 0, 50, 1)
+    loud = Votes.from_table(
+        *(np.repeat(v, often) for v in (item, source, said[item, source])), n=60, classes=range(3), duplicates="all"
+    )
+    np.testing.assert_allclose(FlyingSquid().fit(loud).table, FlyingSquid().fit(votes(said)).table, atol=1e-9)
+
+
+@quiet
 def test_pairs_that_never_meet_break_no_triplet():
     """flyingsquid divides by the moment of every pair."""
     said, y = coins([0.9, 0.85, 0.8, 0.75, 0.7], n=2000, seed=3)

@@ -14,7 +14,7 @@ from sfumato.core.roles import Aggregator
 
 from .data_programming import fixed
 from .kernel import Floats, Kernel, normalised
-from .moments import second
+from .moments import once, second
 from .reader import Reader
 from .result import Aggregated, finish
 
@@ -50,7 +50,7 @@ class FlyingSquid(Aggregator):
         kernel = Kernel(votes)
         kernel.only_classes("flyingsquid")
         k, prior = kernel.k, fixed(self.balance, kernel.k)
-        asked = Kernel(votes, informative=bool((votes.said < 0).any()))
+        asked = Kernel(once(votes), informative=bool((votes.said < 0).any()))
         pairs = second(asked).reshape(kernel.sources, asked.statements, kernel.sources, asked.statements)
         both, spoke = pairs.sum((1, 3)), pairs[:, :k, :, :k].sum((1, 3))
         np.fill_diagonal(spoke, 0)

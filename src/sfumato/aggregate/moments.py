@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import torch
 
 from sfumato.core.errors import LabelError
+from sfumato.labels import Votes
 
 from .kernel import Floats, Kernel
 
 LARGEST = 8192  # statements of all sources together, of which every pair is a number
+
+
+def once(votes: Votes) -> Votes:
+    """Votes with weights that sum to one for each source and item it was asked about."""
+    pair = votes.item().numpy().astype(np.int64) * votes.sources + votes.source.numpy()
+    weight = np.ones(len(pair)) if votes.weight is None else votes.weight.numpy().astype(float)
+    _, at = np.unique(pair, return_inverse=True)
+    return replace(votes, weight=torch.from_numpy(weight / np.bincount(at, weight)[at]))
 
 
 def second(kernel: Kernel) -> Floats:
