@@ -93,6 +93,16 @@ def test_a_vote_of_weight_two_is_two_votes_in_the_curvature_and_less_than_two_su
     )
 
 
+def test_silence_that_speaks_is_not_right() -> None:
+    said, y = coins([0.9, 0.8, 0.7], n=200, share=0.6)
+    gold = Votes.from_matrix(said, k=2, gold=y)
+    found = next(c for c in CARDS if c.name == "naive-bayes").cls(diagonal=0, elsewhere=0, classes=0).fit(gold)
+    sure = found.interval()
+    right = (said == y[:, None]).mean(0)
+    np.testing.assert_allclose(sure.value, right, atol=0.02)  # of all items, not of those on which it spoke
+    np.testing.assert_allclose(sure.votes, 200, rtol=0.05)
+
+
 # ---------------------------------------------------------------------- what is read off the votes
 
 

@@ -79,7 +79,7 @@ class Aggregated(Onward):
 
     def interval(self, level: float = 0.95) -> Quality:
         """Intervals of ``quality`` by the curvature of the likelihood; see ``aggregate.quality.intervals``."""
-        return intervals(Kernel(self.votes, new=True), self.posterior, self.quality, level)
+        return intervals(Kernel(self.votes, self.informative, new=True), self.posterior, self.quality, level)
 
     def predict_proba(self, votes: Votes) -> Floats:
         """(n, K) beliefs about items with new votes of the same sources on the same classes."""
