@@ -31,7 +31,9 @@ def run(
     spec: Annotated[
         str,
         typer.Argument(
-            metavar="SPEC.toml", help="A .toml file, or a packaged protocol: complementary, crowds, noisy, partial, pu."
+            metavar="SPEC.toml",
+            help="A .toml file, or a packaged protocol: bags, complementary, confidence, crowds, distribution, "
+            "instances, multilabel, noisy, pairs, partial, pu, regression, sets, votes.",
         ),
     ],
     out: Annotated[
