@@ -25,6 +25,7 @@ _ROOMS = (
     "data",
     "bench",
     "audit",
+    "active",
 )
 _NAMES = {
     "Classifier": "sfumato.estimators",

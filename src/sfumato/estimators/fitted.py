@@ -74,14 +74,19 @@ class Fitted(Settings, ABC):
         return encoder.stream(X) if isinstance(X, Store) else torch.from_numpy(encoder.transform(X)).to(self._dtype())
 
     @torch.no_grad()
-    def _log_p(self, X: Any) -> Tensor:
+    def outputs(self, X: Any) -> list[Tensor]:
+        """What each network puts out for the rows, (n, width) before the head and the decision."""
         self._fitted()
         x = self._features(self.encoder_, X)
         each = []
         for net in self.networks_:
             parts = x.chunks(4096) if isinstance(x, Store) else x.split(4096)
             each.append(torch.cat([net(part.to(self._dtype())) for part in parts]))
-        return self._averaged(self.objective_, each, self.banks_)
+        return each
+
+    def _log_p(self, X: Any) -> Tensor:
+        with torch.no_grad():
+            return self._averaged(self.objective_, self.outputs(X), self.banks_)
 
     def criterion(self, X: Any, labels: Any, name: str | None = None) -> select.Measured:
         """A criterion of sfumato.select on held-out rows and their (weak) labels; higher is better."""
