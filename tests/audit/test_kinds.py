@@ -176,6 +176,9 @@ def test_pairs_imply_a_prior():
     assert told["answers"] == {"unlabeled": 0, "similar": 20, "dissimilar": 10} and told["tied_groups"] == 30
     more = audit(X, Pairs.from_lists(i[:2], i[2:]))
     assert "than any prior gives" in more.verdict[0] and more.summary["tuples"]["implied_prior"]["prior"] is None
+    assert section(more, "tuples").word == "look"
+    few = audit(X, Pairs.from_lists(i[:4], i[4:10]))  # the share itself is impossible, its interval is not
+    assert section(few, "tuples").word == "good" and few.summary["tuples"]["implied_prior"]["prior"] is None
 
 
 def test_contradictions_of_pairs_are_found_through_others():

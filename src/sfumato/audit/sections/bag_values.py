@@ -33,7 +33,7 @@ def bag_values(data: Data) -> Section:
     settled = int(cover.size[none | every].sum())
     least, most = float(low.sum() / rows), float(high.sum() / rows)
     found, times = np.unique(value, return_counts=True)
-    positive = data.names[1]
+    positive = "positive" if data.labels.classes is None else data.names[1]
     verdict = (
         f"{counted(len(value), 'bag')} of {cover.spread} rows; the value settles {percent(settled / rows)} of their "
         f"rows. Between {percent(least)} and {percent(most)} of the rows are {positive}."

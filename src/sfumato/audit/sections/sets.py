@@ -16,10 +16,11 @@ def sets(data: Data) -> Section:
     """Rows per set, the shares of positives where known, and the condition of the matrix that mixes the classes."""
     held = data.labels
     size = np.bincount(np.asarray(held.index), minlength=held.m)
+    positive = "positives" if held.classes is None else data.names[1]
     names = [str(v) for v in (range(held.m) if held.names is None else held.names)]
     theta = np.full(held.m, np.nan) if held.priors is None else np.asarray(held.priors, np.float64)
     known = np.flatnonzero(np.isfinite(theta))
-    verdict = f"{counted(held.m, 'set')}; the share of {data.names[1]} is known in {number(len(known))}."
+    verdict = f"{counted(held.m, 'set')}; the share of {positive} is known in {number(len(known))}."
     rank, condition, gap = 0, None, None
     light: Light = "unknown"
     if len(known) > 1:
@@ -42,7 +43,7 @@ def sets(data: Data) -> Section:
     with_share = np.array([c for c in shown if np.isfinite(theta[c])], np.int64)
     figures = [("Rows per set", bars([names[c] for c in shown], size[shown], "Rows per set"))]
     if len(with_share):
-        what = f"Share of {data.names[1]} per set, in percent"
+        what = f"Share of {positive} per set, in percent"
         figures.append((what, bars([names[c] for c in with_share], 100 * theta[with_share], "Shares of positives")))
     notes = [
         "The clean risk is recovered from the sets by inverting the matrix of their shares: sets of like shares "

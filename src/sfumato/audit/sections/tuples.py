@@ -39,7 +39,7 @@ def tuples(data: Data) -> Section:
         }.get(data.kind, "Contradictions among triplets are not looked for."),
     ]
     facts = [] if found is None else [("rows tied together into", f"{number(found.tied)} groups")]
-    implied = None
+    implied, impossible = None, False
     if total and (count[asked] > 0).all():
         share = float(count[no] / total)
         ends = wilson(share, total)
@@ -48,9 +48,17 @@ def tuples(data: Data) -> Section:
         p = priors[0]
         facts.append((f"share of {names[no]}", f"{percent(share)} ({percent(ends[0])} to {percent(ends[1])})"))
         facts.append(
-            ("priors that it allows", f"{p:.3f} or {1 - p:.3f}" if p is not None else "none: more than any prior gives")
+            (
+                "priors that it allows",
+                f"{p:.3f} or {1 - p:.3f}"
+                if p is not None
+                else "none: more than any prior gives"
+                if priors[1] is None
+                else "none; within the interval up to one half",
+            )
         )
-        if priors[1] is None:
+        impossible = priors[1] is None
+        if impossible:
             verdict += f" More are {names[no]} than any prior gives to rows drawn at random."
     return Section(
         "tuples",
@@ -69,7 +77,7 @@ def tuples(data: Data) -> Section:
             "tied_groups": None if found is None else found.tied,
             "contradicting_rows": None if found is None else data.rows[odd].tolist(),
         },
-        light="act" if len(odd) else "look" if implied is not None and implied["prior"] is None else "good",
+        light="act" if len(odd) else "look" if impossible else "good",
         measures=() if found is None else (Measure("rows whose answers contradict", len(odd) / len(data.x), "lower"),),
     )
 
