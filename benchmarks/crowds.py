@@ -118,8 +118,8 @@ def grids(most: int, seeds: int) -> list[Spec]:
     ]
 
 
-def measure(out: Path, store: Path, most: int, seeds: int) -> None:
-    for spec in grids(most, seeds):
+def measure(out: Path, store: Path, most: int, seeds: int, peers: Path | None) -> None:
+    for spec in grids(most, seeds)[: 1 if peers else None]:
         run(spec, store, watch=lambda counts: print(counts, end="\r", file=sys.stderr))
     done, failed = results(Store(store))
     rows = []
@@ -140,6 +140,9 @@ def measure(out: Path, store: Path, most: int, seeds: int) -> None:
     for dataset, method, error in dict.fromkeys((r["dataset"], r["method"], r["error"]) for r in failed):
         lost = dict.fromkeys(FIELDS, "") | {"what": "accuracy", "set": dataset, "method": method}
         rows.append(lost | {"error": " ".join(error.split())[:120]})
+    if peers:
+        with open(peers, newline="", encoding="utf-8") as file:
+            rows += [r for r in csv.DictReader(file) if r["method"].startswith("peer:")]
     for name in (*CROWDS, *FUNCTIONS):
         rows += beliefs(name)
     with open(out, "w", newline="", encoding="utf-8") as file:
@@ -208,10 +211,11 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("bench-crowds"))
     parser.add_argument("--most", type=int, default=8_000, help="votes of a set on which slow peers are run")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--peers", type=Path, help="an earlier table, whose rows of peers are kept: only ours run")
     told = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
     if told.what == "run":
-        measure(told.out, told.store, told.most, told.seeds)
+        measure(told.out, told.store, told.most, told.seeds, told.peers)
         return
     with open(told.out, newline="", encoding="utf-8") as file:
         made = lines(list(csv.DictReader(file)))
