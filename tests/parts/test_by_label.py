@@ -1,11 +1,11 @@
-"""Rows by class, sums and largest values of a stream, against numpy on everything at once."""
+"""Rows by class, sums and least values of a stream, against numpy on everything at once."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from sfumato.parts.by_label import PairwiseSum, Top, largest, stretches, unpacked
+from sfumato.parts.by_label import Least, PairwiseSum, largest, stretches, unpacked
 
 
 @pytest.mark.parametrize("most", [1, 7, 50, 10_000])
@@ -49,17 +49,19 @@ def test_half_precision_is_added_up_as_its_mean_is():
     assert np.float16(one.total() / len(x)) == x.mean()
 
 
-def test_top_of_a_stream_breaks_ties_by_row():
+def test_the_least_of_a_stream_break_ties_by_row():
     rng = np.random.default_rng(3)
-    for number in (1, 5, 40, 200, 400):
-        value = rng.integers(6, size=300).astype(float)
-        top = Top(number)
-        for rows in np.array_split(np.arange(300), 23):
-            top.push(value[rows], rows)
-        expected = np.argsort(-value, kind="stable")[:number]
-        assert set(top.rows().tolist()) == set(expected.tolist())
-        assert set(largest(value, number).tolist()) == set(expected.tolist())
-    assert len(Top(3).rows()) == 0
+    for levels in (6, 10**9):
+        for number in (0, 1, 5, 40, 4000, 20_000, 30_000, 40_000):
+            value = rng.integers(levels, size=30_000).astype(np.float32)
+            parts = np.split(value, np.sort(rng.integers(0, len(value), 23)))
+            least = Least(number)
+            for part in parts:
+                least.push(part)
+            least.close()
+            chosen = np.concatenate([least.among(part) for part in parts])
+            assert set(np.flatnonzero(chosen)) == set(np.argsort(value, kind="stable")[:number])
+            assert set(largest(-value, number).tolist()) == set(np.flatnonzero(chosen))
 
 
 def test_unpacked():

@@ -1,4 +1,4 @@
-"""Rows class by class, sums and the largest values of a stream, in memory that the caller bounds."""
+"""Rows class by class, sums and the least values of a stream, in memory that the caller bounds."""
 
 from __future__ import annotations
 
@@ -109,27 +109,46 @@ class PairwiseSum:
         return left + self._sum(sums, count - half)
 
 
-class Top:
-    """The ``number`` largest values of a stream in ascending rows; equal values go to the lowest row. Held are at most
-    twice that number and one part."""
+class Least:
+    """Which are the ``number`` least values of a stream, equal ones first come first served: all values are pushed,
+    then, in the same order, asked about. Held are a quarter more than that number, or 4,096 more."""
 
     def __init__(self, number: int) -> None:
-        self.number = number
-        self.held: tuple[NDArray[Any], Ints] | None = None
+        self.number, self.size, self.bound, self.equal = number, 0, np.inf, 0
+        self.held: NDArray[Any] = np.empty(0)
 
-    def push(self, value: NDArray[Any], rows: Ints) -> None:
-        if self.held is not None:
-            value, rows = np.concatenate([self.held[0], value]), np.concatenate([self.held[1], rows])
-        if len(rows) > 2 * self.number:
-            kept = np.sort(largest(value, self.number))
-            value, rows = value[kept], rows[kept]
-        self.held = value, rows
+    def push(self, value: NDArray[Any]) -> None:
+        if self.number < 1:
+            return
+        if not len(self.held):
+            self.held = np.empty(self.number + max(self.number // 4, 1 << 12), value.dtype)
+        value = value[value < self.bound] if self.bound < np.inf else value
+        while len(value):
+            taken = min(len(value), len(self.held) - self.size)
+            self.held[self.size : self.size + taken] = value[:taken]
+            self.size, value = self.size + taken, value[taken:]
+            if self.size == len(self.held):
+                self._trim()
 
-    def rows(self) -> Ints:
-        """The rows of what is largest by now."""
-        if self.held is None:
-            return np.empty(0, np.int64)
-        return self.held[1][largest(self.held[0], self.number)]
+    def _trim(self) -> None:
+        if 0 < self.number < self.size:
+            self.held[: self.size].partition(self.number - 1)
+            self.size, self.bound = self.number, self.held[self.number - 1]
+            self.equal = self.number - int(np.count_nonzero(self.held[: self.number] < self.bound))
+
+    def close(self) -> None:
+        """After the last push: what is held is let go, the cut stays."""
+        self._trim()
+        self.held = np.empty(0)
+
+    def among(self, value: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which of these are; after closing."""
+        chosen: NDArray[np.bool_] = (value < self.bound) & (self.number > 0)
+        if self.bound < np.inf and self.equal:
+            first = np.flatnonzero(value == self.bound)[: self.equal]
+            chosen[first] = True
+            self.equal -= len(first)
+        return chosen
 
 
 def largest(value: NDArray[Any], number: int) -> Ints:

@@ -3,6 +3,7 @@ r"""Confident learning: which given labels are likely wrong, by seven filters.""
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sfumato.core.errors import ParameterError
-from sfumato.parts.by_label import Top, largest, small, stretches, unpacked
+from sfumato.parts.by_label import Least, largest, stretches, unpacked
 from sfumato.parts.confident import NEAR, Bools, Confident, Floats, Ints, blocks, confident, room
 from sfumato.score.quality import label_quality
 
@@ -24,7 +25,8 @@ FILTERS = (
     "low_normalized_margin",
     "low_self_confidence",
 )
-_ROWS, _COLUMNS = 256, 64  # parts of the probabilities' size: row numbers, and one class's doubtful rows copied
+# parts of the probabilities' size: row numbers, one class's doubtful rows copied, a block whose quality is asked for
+_ROWS, _COLUMNS, _QUALITY = 256, 64, 1024
 _BLOCK = 1 << 16
 _SHORT = 2000  # below this many rows one sort of all columns beats a selection per column
 
@@ -45,7 +47,7 @@ def find_label_issues(
     differs; ``low_normalized_margin`` and ``low_self_confidence`` take as many rows as ``confident_learning`` finds,
     of lowest quality. Rows whose prediction is the given label (within 1e-6) are never marked, except by the last two
     (northcutt2021confident). Held beside the mask are two bits per row, the doubtful rows of one class at a time, and
-    for ``prune_by_class`` and the last two filters the rows that stand to be marked.
+    for ``prune_by_class`` and the last two filters a number for each row that stands to be marked.
 
     Args:
         labels: given class numbers (n,), 0 to K-1; classes may be absent.
@@ -81,7 +83,7 @@ def mark(found: Confident, p: Floats, filter: str) -> Bools:
         return unpacked(found.counted, 0, n).view(bool)
     mask = np.zeros(n, bool)
     if filter.startswith("low_"):
-        mask[_least(found, p, filter[4:], int(np.bitwise_count(found.counted).sum(dtype=np.int64)))] = True
+        _low(found, p, filter[4:], mask)
         return mask
     prune = _prune_counts(found.joint())
     barred = found.near
@@ -98,13 +100,20 @@ def mark(found: Confident, p: Floats, filter: str) -> Bools:
     return mask
 
 
-def _least(found: Confident, p: Floats, score: str, number: int) -> Ints:
-    """The ``number`` rows of least quality."""
-    top = Top(number)
-    for start, block in blocks(p):
-        rows = np.arange(start, start + len(block), dtype=small(len(p)))
-        top.push(-label_quality(found.labels[rows], block, score, quality=True), rows)
-    return top.rows()
+def _low(found: Confident, p: Floats, score: str, mask: Bools) -> None:
+    """As many rows as were counted, of least quality; the probabilities are read twice."""
+
+    def qualities() -> Iterator[tuple[slice, Floats]]:
+        for start, block in blocks(p, min(_BLOCK, room(p, _QUALITY))):
+            here = slice(start, start + len(block))
+            yield here, label_quality(found.labels[here], block, score, quality=True)
+
+    least = Least(int(np.bitwise_count(found.counted).sum(dtype=np.int64)))
+    for _, quality in qualities():
+        least.push(quality)
+    least.close()
+    for here, quality in qualities():
+        mask[here] = least.among(quality)
 
 
 def _prune_counts(joint: Ints) -> Ints:
@@ -118,31 +127,32 @@ def _prune_counts(joint: Ints) -> Ints:
 
 
 def _by_class(found: Confident, p: Floats, prune: Ints, mask: Bools) -> None:
-    for given, parts in groupby(stretches(found.labels, found.count, room(p, _ROWS) // 4), key=itemgetter(0)):
-        number = int(found.count[given]) - int(prune[given, given])
-        if found.count[given] < 2 or number < 1:
-            continue
-        top = Top(number)
+    number = np.where(found.count > 1, found.count - prune.diagonal(), 0)
+    least = {c: Least(n) for c, n in enumerate(number.tolist()) if n > 0}
+    for given, parts in groupby(stretches(found.labels, found.count, room(p, _ROWS) // 4, only=least), itemgetter(0)):
         for _, rows in parts:
-            top.push(-p[rows, given], rows)
-        mask[top.rows()] = True
+            least[given].push(p[rows, given])
+        least[given].close()
+    for given, rows in stretches(found.labels, found.count, room(p, _ROWS) // 4, only=least):
+        mask[rows[least[given].among(p[rows, given])]] = True
 
 
 def _by_noise_rate(found: Confident, p: Floats, prune: Ints, mask: Bools) -> None:
     most = room(p, _ROWS) // 4
     short: dict[int, list[int]] = {}
-    for given, parts in groupby(stretches(found.labels, found.doubtful, most, found.near), key=itemgetter(0)):
+    for given, parts in groupby(stretches(found.labels, found.doubtful, most, found.near), itemgetter(0)):
         if found.count[given] > 1:
             short[given] = _among_doubtful(p, given, [rows for _, rows in parts], prune[:, given], mask)
-    short = {given: left for given, left in short.items() if left}
-    for given, parts in groupby(stretches(found.labels, found.count, most, only=short), key=itemgetter(0)):
-        tops = {true: Top(int(prune[true, given])) for true in short[given]}
+    least = {given: {true: Least(int(prune[true, given])) for true in left} for given, left in short.items() if left}
+    for given, parts in groupby(stretches(found.labels, found.count, most, only=least), itemgetter(0)):
         for _, rows in parts:
-            own = p[rows, given]
-            for true, top in tops.items():
-                top.push(p[rows, true] - own, rows)
-        for top in tops.values():
-            mask[top.rows()] = True
+            for true, each in least[given].items():
+                each.push(p[rows, given] - p[rows, true])
+        for each in least[given].values():
+            each.close()
+    for given, rows in stretches(found.labels, found.count, most, only=least):
+        for true, each in least[given].items():
+            mask[rows[each.among(p[rows, given] - p[rows, true])]] = True
 
 
 def _among_doubtful(p: Floats, given: int, parts: list[Ints], prune: Ints, mask: Bools) -> list[int]:
