@@ -6,7 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sfumato.parts.small_loss import small_loss_weights
+from sfumato.parts.small_loss import class_small_loss_weights, small_loss_weights
+
+
+def small_in_class(losses: Tensor, y: Tensor, n: int, k: int, rho: float, w: Tensor | None) -> Tensor:
+    """(n,) the share of each row that is kept: of each class the smallest losses, rho / k of the weight of all n
+    rows, and at least that of the heaviest."""
+    total = torch.tensor(float(n), device=losses.device) if w is None else w.sum()
+    least = losses.new_tensor(1.0) if w is None else w.amax()
+    kept = class_small_loss_weights(losses, y, k, torch.maximum(rho * total / k, least), w)
+    return kept if w is None else kept / torch.where(w > 0, w, torch.ones_like(w))
 
 
 def sure_of_label(p: Tensor, said: Tensor, kept: Tensor, tau: float) -> Tensor:

@@ -19,10 +19,9 @@ from sfumato.parts.losses import cross_entropy, mean
 from sfumato.parts.mixmatch import sharpened
 from sfumato.parts.mixup import larger_share, shuffled_within
 from sfumato.parts.schedule import epochs_of, line
-from sfumato.parts.small_loss import class_small_loss_weights
 
 from .auxiliary import WithAuxiliary
-from .matched import matched, moved, one_hot, sure_of_label
+from .matched import matched, moved, one_hot, small_in_class, sure_of_label
 
 
 @method("promix", paper="xiao2023promix")
@@ -82,11 +81,7 @@ class ProMix(Objective):
     def epoch(self, z: Tensor, s: Noisy, w: Tensor | None, n: int, k: int, progress: float) -> dict[str, Tensor]:
         """Class-wise small loss: the share of each row's weight that is kept; no class goes without."""
         rho = self.rho_start + (self.rho_end - self.rho_start) * line(progress, 0.0, self.ramp)
-        total = torch.tensor(float(n), device=z.device) if w is None else w.sum()
-        least = z.new_tensor(1.0) if w is None else w.amax()
-        losses = cross_entropy(z[:, :k], s.y)
-        kept = class_small_loss_weights(losses, s.y, k, torch.maximum(rho * total / k, least), w)
-        return {"rows": kept if w is None else kept / torch.where(w > 0, w, torch.ones_like(w))}
+        return {"rows": small_in_class(cross_entropy(z[:, :k], s.y), s.y, n, k, rho, w)}
 
     def tilts(self, bank: Tensor) -> Tensor:
         """(2, K) b log of the running means."""
