@@ -56,8 +56,8 @@ def audit(
 ) -> None:
     """Look over a table and report what deserves attention.
 
-    Likely label errors, noise rates, near-duplicates, outliers, the prior; and where they are named, groups, splits,
-    annotators and true labels.
+    Likely label errors, noise rates, what weak labels of any kind tell and leave open, near-duplicates, outliers; and
+    where they are named, groups, splits, annotators and true labels.
 
     Writes report.html, issues.parquet and summary.json to --out; with --compare also comparison.html and .json.
 
