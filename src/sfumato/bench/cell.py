@@ -75,9 +75,11 @@ def _prepare(text: str) -> Cell:
     X = torch.from_numpy(encoder.transform(_rows(held.x, used)))
     y = torch.from_numpy(held.y[used])
     seen = len(train) + len(valid)
-    told, parts = job["law"], (X[:seen], y[:seen], used[:seen], job["seed"])
-    apart = told["name"] != laws.GIVEN and laws.law(told["name"], told["params"]).apart
-    shown = _in_parts(held, told, *parts, len(train)) if apart else _row_by_row(held, told, *parts, len(train))
+    told, rows = job["law"], (X[:seen], y[:seen])
+    if told["name"] != laws.GIVEN and laws.law(told["name"], told["params"]).apart:
+        shown = _in_parts(held, told, *rows, job["seed"], len(train))
+    else:
+        shown = _row_by_row(held, told, *rows, used[:seen], job["seed"], len(train))
     return Cell(
         X=torch.cat([X[shown.at], X[shown.held_at], X[shown.extra], X[seen:]]),
         observed=shown.observed,
@@ -118,7 +120,7 @@ def _row_by_row(held: sets.Set, law: dict[str, Any], X: Tensor, y: Tensor, rows:
     )
 
 
-def _in_parts(held: sets.Set, law: dict[str, Any], X: Tensor, y: Tensor, rows: Any, seed: int, train: int) -> Shown:
+def _in_parts(held: sets.Set, law: dict[str, Any], X: Tensor, y: Tensor, seed: int, train: int) -> Shown:
     """Observations of several rows, or of rows drawn with replacement: none may lie in both parts."""
     entry = laws.law(law["name"], law["params"])
     beside = None if entry.beside is None else entry.beside(X, y)

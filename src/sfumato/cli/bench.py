@@ -134,7 +134,7 @@ def compare(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Paired differences A - B with 95 % intervals, in points of accuracy on true test labels.
+    """Paired differences A - B with 95 % intervals, in points of the oracle on true test labels.
 
     Example:
 
@@ -151,7 +151,9 @@ def compare(
         [d.where, d.pairs, f"{d.mean:+.2f}", "" if d.low is None else f"{d.low:+.2f} to {d.high:+.2f}"]
         for d in (*found.each, found.overall)
     ]
-    table(["condition", "pairs", "difference", "95 % interval"], rows, f"{a} minus {b}, points of oracle accuracy")
+    table(
+        ["condition", "pairs", "difference", "95 % interval"], rows, f"{a} minus {b}, points of the oracle on test rows"
+    )
     say(f"{a} is better in {found.wins}, equal in {found.ties}, worse in {found.losses} conditions")
     if found.unpaired:
         say(f"{found.unpaired} runs have no partner and are left out")
