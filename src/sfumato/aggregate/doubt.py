@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from .kernel import Floats, Ints, Kernel
 
 BELOW = 0.1  # chance, from which on a source is said to be against the others
+PIECE = 1 << 15  # votes that are tied at a time: most walks end after the first
 
 
 class SourcesWarning(UserWarning):
@@ -50,7 +51,7 @@ def parts(kernel: Kernel, spoken: Ints) -> int:
     """
     group: Ints = np.arange(kernel.sources)
     many = len(spoken)
-    for start, stop in kernel.spans():
+    for start, stop in kernel.spans(PIECE):
         offsets = kernel.offsets[start : stop + 1]
         sizes = np.diff(offsets)
         source = kernel.source[offsets[0] : offsets[-1]]

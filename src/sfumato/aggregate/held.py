@@ -15,7 +15,8 @@ from sfumato.labels import Votes
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
-BLOCK = 1 << 18  # votes that are worked on at a time: what is made of them stays in the cache
+BLOCK = 1 << 18  # votes that are worked on at a time, at most
+SMALL = 1 << 17  # enough of them where the tables of sources, of which each block adds one, are small
 
 
 class Held:
@@ -48,6 +49,7 @@ class Held:
             self.source, self.said = self.source[spoke], self.said[spoke]
             self.weight = None if self.weight is None else self.weight[spoke]
         self.mass = float(len(self.said) if self.weight is None else self.weight.sum())
+        self.block = min(BLOCK, max(SMALL, 4 * self.sources * self.statements))
         known = np.diff(self.offsets) > 0
         self.told = known if self.gold is None else known | (self.gold >= 0)
 
@@ -79,18 +81,18 @@ class Held:
             found[self.said[a:b] < 0] += np.int32(self.statements)
         return found
 
-    def spans(self) -> Iterator[tuple[int, int]]:
-        """Items from, items to: about a block of votes, at least one item."""
-        start = 0
+    def spans(self, most: int | None = None) -> Iterator[tuple[int, int]]:
+        """Items from, items to: about a block of votes (or ``most``), at least one item."""
+        start, many = 0, min(self.block, most or self.block)
         while start < self.n:
-            stop = int(np.searchsorted(self.offsets, self.offsets[start] + BLOCK, side="right")) - 1
-            stop = min(max(stop, start + 1), self.n, start + BLOCK)
+            stop = int(np.searchsorted(self.offsets, self.offsets[start] + many, side="right")) - 1
+            stop = min(max(stop, start + 1), self.n, start + many)
             yield start, stop
             start = stop
 
     def blocks(self) -> Iterator[tuple[slice, csr_array]]:
         """Items, and their part of V."""
-        ones = np.ones(min(BLOCK, len(self.said)))
+        ones = np.ones(min(self.block, len(self.said)))
         for start, stop in self.spans():
             a, b = int(self.offsets[start]), int(self.offsets[stop])
             if self.weight is not None:
