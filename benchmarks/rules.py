@@ -62,7 +62,7 @@ def data(name: str) -> tuple[Any, Any]:
 
 
 def drawn(name: str, seed: int) -> dict[str, Any]:
-    """Pool and test rows, standardised by the pool, and a hundred labelled rows, at least three of each class."""
+    """Pool and test rows, scaled by the pool, and a hundred labelled rows, at least three of each class."""
     x, y = data(name)
     draw = np.random.default_rng([seed, len(y)])
     rows = draw.permutation(len(y))
@@ -72,6 +72,8 @@ def drawn(name: str, seed: int) -> dict[str, Any]:
     few = np.concatenate([first, np.setdiff1d(np.arange(len(pool)), first)[: FEW - len(first)]])
     centre, scale = x[pool].mean(0), x[pool].std(0)
     scale[scale == 0] = 1
+    if name.endswith(("words", "PCA")):  # directions keep their proportions: the small ones are mostly noise
+        scale[:] = np.sqrt((scale**2).mean())
     told = np.full(len(pool), -1)
     told[few] = y[pool][few]
     z = (x - centre) / scale
@@ -320,6 +322,30 @@ def lines(rows: list[dict[str, str]]) -> list[str]:
         out += ["", f"## End models: {title}", *head]
         out += [f"| {m} | " + " | ".join(_mean(of(few, n, m), column) for n in names) + " |" for m in methods]
     made = [m for m in methods if " + " in m]
+    out += [
+        "",
+        "## Worth it? Accuracy %, the best row of each kind in each column (chosen on test rows: an oracle)",
+        *head,
+    ]
+    kinds = {
+        "few labels alone": lambda m: m.startswith("few"),
+        "semi-supervised": lambda m: m.startswith("semi"),
+        "functions from labels": lambda m: " + " in m and "oracle" not in m,
+        "functions and 30 answers (oracle)": lambda m: " + " in m and "oracle" in m,
+        "all labels": lambda m: m.startswith("all"),
+    }
+    for title, fits in kinds.items():
+        cells = [[_mean(of(few, n, m), "accuracy") for m in methods if fits(m)] for n in names]
+        best = [max((float(v) for v in cell if v != "none"), default=np.nan) for cell in cells]
+        out.append(f"| {title} | " + " | ".join("none" if np.isnan(b) else f"{b:.1f}" for b in best) + " |")
+    stops: dict[str, dict[str, None]] = {}
+    for r in few:
+        if r["note"]:
+            maker = r["method"] if "Error" in r["note"] else r["method"].split(" + ")[0]
+            stops.setdefault(r["note"].rstrip("."), {})[f"{maker} on {r['set']} (seed {r['seed']})"] = None
+    if stops:
+        out += ["", "Without a result:", ""]
+        out += [f"- {reason}: {'; '.join(where)}." for reason, where in stops.items()]
     out += ["", "## The labels they trained on: accuracy on covered pool rows / share covered, %", *head]
     for m in made:
         both = [f"{_mean(of(few, n, m), 'labels')} / {_mean(of(few, n, m), 'coverage')}" for n in names]
@@ -333,6 +359,15 @@ def lines(rows: list[dict[str, str]]) -> list[str]:
             each = [f"{_mean(of(told, n, m), 'macro_f1')} ({_mean(of(told, n, m), 'accuracy')})" for n in names]
             out.append(f"| {m} | " + " | ".join(each) + " |")
     asked = [r for r in rows if r["what"] == "elicit"]
+    ends, agreed = [], 0
+    for name in dict.fromkeys(r["set"] for r in asked):
+        for kind in dict.fromkeys(r["method"].split("|")[0] for r in asked if r["method"].startswith("flips")):
+            for budget in BUDGETS:
+                weak, good = (of(asked, name, f"{kind}|{budget}|{share}") for share in (SHARES[0], SHARES[-1]))
+                better = "quantity" if float(_mean(weak, "accuracy")) > float(_mean(good, "accuracy")) else "quality"
+                said = weak[0]["note"].split()[-1]
+                ends.append(f"{name}, {kind}, {budget}" if said != better else "")
+                agreed += said == better
     out += ["", "## Weak or good labels at equal cost: test accuracy %, by the share of the budget spent on good ones"]
     out += ["", "| set | weak labels | budget | " + " | ".join(map(str, SHARES)) + " | best share | without a bias |"]
     out += ["|---|---|---|" + "---|" * (len(SHARES) + 2)]
@@ -346,6 +381,12 @@ def lines(rows: list[dict[str, str]]) -> list[str]:
                 best = SHARES[int(np.argmax([float(v) for v in values]))]
                 formula = " or ".join(dict.fromkeys(r["note"].split()[-1] for r in cells[0]))
                 out.append(f"| {name} | {kind} | {budget} | " + " | ".join(values) + f" | {best} | {formula} |")
+    if ends:
+        wrong = "; ".join(e for e in ends if e) or "none"
+        out += [
+            "",
+            f"With random flips the formula names the better end in {agreed} of {len(ends)} cases; not in: {wrong}.",
+        ]
     return out
 
 
