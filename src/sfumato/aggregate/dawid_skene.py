@@ -22,7 +22,10 @@ class DawidSkene(EM):
               \theta_j[k, l] \propto c_j[k, l] + \beta_{kl}, \quad \pi_k \propto \textstyle\sum_i P_{ik} + \alpha
 
     with :math:`c_j[k, l]` the belief in class k over the items of which source j said l. Starts from the shares of the
-    votes. Known truths (gold) are clamped. Assumes sources that err independently given the truth.
+    votes. Known truths (gold) are clamped. Silence is no vote. Assumes sources that err independently given the truth,
+    and that most of them name several classes: of a rule for one class the likelihood learns nothing, as its only
+    statement needs no truth, and on such rules the highest likelihood calls everything one class (``naive-bayes`` reads
+    their silence, ``mace`` holds back, ``auto`` stays with the vote).
 
     Args:
         diagonal: :math:`\beta_{kk}`, imagined votes of each source for each class that are right, at least 0.

@@ -32,7 +32,8 @@ class Glad(Aggregator):
 
     EM; the M-step maximises over abilities and eases together by L-BFGS with exact gradients. The history is the
     observed log likelihood plus the log density of abilities and eases. New votes are read at the prior's mean ease, 1
-    (or at ``ease``), as that of new items is not known. The class balance stays as given.
+    (or at ``ease``), as that of new items is not known. The class balance stays as given. Assumes, as DawidSkene does,
+    that most sources name several classes.
 
     Args:
         iterations: of EM, at least 1.

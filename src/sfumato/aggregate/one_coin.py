@@ -38,7 +38,8 @@ class OneCoin(EM):
     .. math:: \theta_j[k, k] = p_j, \quad \theta_j[k, l] = \frac{1 - p_j}{K - 1}, \qquad
               p_j = \frac{1}{n_j} \sum_i P_{i, l_{ij}}
 
-    Assumes sources that err independently given the truth, as often on every class and in no direction.
+    Assumes sources that err independently given the truth, as often on every class and in no direction, and that most
+    of them name several classes: rules for one class are explained best by one class for everything (see DawidSkene).
 
     Args:
         iterations, tolerance: as in EM.
