@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sfumato.aggregate import MMSR, DawidSkene, Glad, LabelModel, OneCoin, Wawa, label_model
+from sfumato.aggregate import MMSR, DawidSkene, FlyingSquid, Glad, LabelModel, OneCoin, Wawa, label_model
 from sfumato.labels import Votes
-from tests.aggregate.crowds import coins, crowd, votes
+from tests.aggregate.crowds import coins, crowd, replicated, votes
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sfumato.aggregate.SourcesWarning"),
@@ -113,3 +113,18 @@ def test_the_label_model_is_snorkels(monkeypatch):
         monkeypatch.setattr(label_model, "MIDDLE", np.random.RandomState(7).random_sample())
         found = LabelModel().fit(Votes.from_matrix(said, k=3)).posterior
         np.testing.assert_allclose(found, peer.predict_proba(said), atol=1e-5)
+
+
+def test_flyingsquid_takes_pairs_that_never_meet_for_pairs_without_agreement():
+    """Two crews that share no item: triplets across them count as accuracy zero there, and are left out here."""
+    learner = pytest.importorskip("flyingsquid.label_model", reason="flyingsquid is not installed")
+    rates = np.array([0.9, 0.8, 0.7])
+    crew, _ = replicated([0.5, 0.5], [[[p, 1 - p], [1 - p, p]] for p in rates], 1000)
+    away = np.full(crew.shape, -1)
+    said = np.concatenate([np.column_stack([crew, away]), np.column_stack([away, crew])])
+    signed = np.where(said < 0, 0, 2 * said - 1)
+    true = 1 / (1 + np.exp(-signed @ np.tile(np.log(rates / (1 - rates)), 2)))
+    np.testing.assert_allclose(FlyingSquid().fit(votes(said, 2)).posterior[:, 1], true, atol=1e-9)
+    peer = learner.LabelModel(6)
+    peer.fit(signed)
+    assert np.abs(np.asarray(peer.predict_proba(signed))[:, 1] - true).mean() > 0.1
