@@ -104,13 +104,15 @@ class EM(Aggregator):
                 f"iterations={self.iterations}, tolerance={self.tolerance}", "at least 1, and not negative"
             )
         counts, totals = kernel.counts(posterior), kernel.totals(posterior)
+        settle = None if type(self).settle is EM.settle else self.settle
         history: list[float] = []
         converged = False
         while len(history) < self.iterations and not converged:
             table, log_prior = self.m_step(counts, totals, kernel)
-            step = counts, totals
-            counts, totals, seen = kernel.sweep(table, log_prior, posterior, self.settle)
-            history.append(seen + self.extra(step, table, log_prior, kernel))
+            added = self.extra((counts, totals), table, log_prior, kernel)
+            del counts  # the sweep makes new ones of their size
+            counts, totals, seen = kernel.sweep(table, log_prior, posterior, settle)
+            history.append(seen + added)
             converged = len(history) > 1 and history[-1] - history[-2] < self.tolerance * kernel.mass
         return Run(posterior, counts, table, log_prior, history, converged)
 
@@ -125,5 +127,7 @@ def log_shares(counts: Floats) -> Floats:
     them; a source without any is level over all.
     """
     used = counts.sum(2, keepdims=True) > 0
-    held = np.where(used | ~used.any(1, keepdims=True), np.maximum(counts, FLOOR), 0)
-    return np.asarray(np.log(np.maximum(held / held.sum(1, keepdims=True), FLOOR**2)))
+    held = np.maximum(counts, FLOOR)
+    held *= used | ~used.any(1, keepdims=True)
+    held /= held.sum(1, keepdims=True)
+    return np.asarray(np.log(np.maximum(held, FLOOR**2, out=held), out=held))

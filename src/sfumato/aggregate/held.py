@@ -49,7 +49,7 @@ class Held:
             self.source, self.said = self.source[spoke], self.said[spoke]
             self.weight = None if self.weight is None else self.weight[spoke]
         self.mass = float(len(self.said) if self.weight is None else self.weight.sum())
-        self.block = min(BLOCK, max(SMALL, 4 * self.sources * self.statements))
+        self.block = min(BLOCK, max(SMALL, 2 * self.sources * self.statements))
         known = np.diff(self.offsets) > 0
         self.told = known if self.gold is None else known | (self.gold >= 0)
 

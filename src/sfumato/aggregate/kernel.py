@@ -64,7 +64,7 @@ class Kernel(Held):
         return table
 
     def sweep(
-        self, table: Floats, log_prior: Floats, posterior: Floats, settle: Callable[[Floats], Floats]
+        self, table: Floats, log_prior: Floats, posterior: Floats, settle: Callable[[Floats], Floats] | None = None
     ) -> tuple[Floats, Floats, float]:
         """One E-step and the mass of the M-step after it, in one walk: writes the posterior (n, K), returns counts
         (sources, statements, K), totals (K,) and the log likelihood of what was seen (where ``settle`` changes the
@@ -83,10 +83,10 @@ class Kernel(Held):
             told = self.told[items].astype(float)
             level = across(np.maximum, scores)
             scores -= level[:, None]
-            belief = np.exp(scores)
+            belief = np.exp(scores, out=scores if settle is None else None)
             total = across(np.add, belief)
             belief /= total[:, None]
-            settled = settle(belief)
+            settled = belief if settle is None else settle(belief)
             likelihood += float(told @ level)
             if settled is belief:
                 likelihood += float(told @ np.log(total))
