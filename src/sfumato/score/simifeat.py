@@ -44,7 +44,7 @@ class SimiFeat(Score):
     def score(self, features: ArrayLike, labels: ArrayLike) -> Floats:
         """(n,) scores; higher = look here first."""
         y, around = neighbour_labels(Neighbourhood(features, self.metric), labels, self.k, self.sample, self.seed)
-        return _cosine_gap(y, around)
+        return cosine_gap(y, around)
 
     def judged(self, features: ArrayLike | Neighbourhood, labels: ArrayLike, group: ArrayLike) -> tuple[Floats, Bools]:
         """Scores (n,) and the vote of :meth:`flag` (n,) from one search, where near-duplicates never vouch for each
@@ -55,7 +55,7 @@ class SimiFeat(Score):
         """
         near = features if isinstance(features, Neighbourhood) else Neighbourhood(features, self.metric)
         y, around = neighbour_labels(near, labels, self.k, self.sample, self.seed, group)
-        return _cosine_gap(y, around), _outvoted(y, around)
+        return cosine_gap(y, around), _outvoted(y, around)
 
     def flag(self, features: ArrayLike, labels: ArrayLike, wrong: ArrayLike | None = None) -> Bools:
         """Mark (n,) rows as wrong.
@@ -71,7 +71,7 @@ class SimiFeat(Score):
         share = np.asarray(wrong, np.float64)
         if share.ndim != 1 or len(share) <= y.max() or not ((share >= 0) & (share <= 1)).all():
             raise ShapeError(f"shares of shape {share.shape}", f"at least {y.max() + 1} numbers from 0 to 1, per class")
-        score, marked = _cosine_gap(y, around), np.zeros(len(y), bool)
+        score, marked = cosine_gap(y, around), np.zeros(len(y), bool)
         for given in np.unique(y):
             rows = np.flatnonzero(y == given)
             number = int(np.round(len(rows) * share[given]))
@@ -79,7 +79,7 @@ class SimiFeat(Score):
         return marked
 
 
-def _cosine_gap(y: Ints, around: Ints) -> Floats:
+def cosine_gap(y: Ints, around: Ints) -> Floats:
     """1 - v_y / |v|: the squared length of counts is the number of ordered pairs that agree."""
     everyone = np.concatenate([y[:, None], around], axis=1)
     own = (everyone == y[:, None]).sum(axis=1)
