@@ -104,6 +104,32 @@ def test_a_model_wins_where_sources_differ_and_the_vote_where_they_do_not():
     assert few.chosen == "majority-vote" and "three votes" in few.tried["dawid-skene"].failed
 
 
+def crews(kind, seed):
+    """Five of forty sources on each item, most of them fair; the truth."""
+    rng = np.random.default_rng(seed)
+    n, k = 500, 3
+    y = rng.integers(0, k, n)
+    rate = np.full(40, 0.7) if kind == "alike" else rng.uniform(0.5, 0.95, 40)
+    easy = np.where(rng.random(n) < 0.3, 0.4, 1.0)[:, None] if kind == "hard items" else 1.0
+    right = rng.random((n, 40)) < 1 / k + easy * (rate - 1 / k)
+    said = np.where(right, y[:, None], (y[:, None] + rng.integers(1, k, (n, 40))) % k)
+    if kind == "adversaries":
+        said[:, :8] = (y[:, None] + 1) % k
+    if kind == "spammers":
+        said[:, :16] = np.where(rng.random((n, 16)) < 0.95, rng.integers(0, k, 16), said[:, :16])
+    asked = np.argsort(rng.random((n, 40)), 1) < 5
+    return np.where(asked, said, -1), y
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("kind", ["alike", "hard items", "adversaries", "spammers"])
+def test_never_far_below_the_vote(kind, seed):
+    said, y = crews(kind, seed)
+    found = Auto().fit(votes(said, 3))
+    lead = (found.codes() == y).mean() - (found.majority.argmax(1) == y).mean()
+    assert lead > (0.05 if kind in ("adversaries", "spammers") else -0.01)
+
+
 def test_it_does_not_fall_for_silent_rules():
     said, y = rules()
     found = Auto().fit(Votes.from_matrix(said))
