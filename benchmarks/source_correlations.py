@@ -99,7 +99,7 @@ stands at the head of that script. All settings are defaults, chosen before any 
 
 - On simulated copies the links found are the copies, and accuracy is within half a point of what it is without them, up
   to a group of eight among seventeen sources. Dawid and Skene's model alone loses 5 points to one exact copy and 17 to
-  two, and is below the vote from then on.
+  two, and is below the vote with any copy.
 - On the nine real sets it does not help: few pairs are linked, and where votes are discounted accuracy goes down more
   often than up. Agreement beyond the model there comes from items that are hard for everybody as much as from copying.
   It is a guard against a table that came twice, not a better aggregation; `auto` does not try it.
