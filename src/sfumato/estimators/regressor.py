@@ -24,7 +24,8 @@ class Regressor(RegressorMixin, Learner):
 
     Args:
         method: a name (``sfumato methods`` lists them), an Objective, or "auto": l1 for exact targets; for lower
-            ones the better of l1 and u2-regression on held-out lower targets. All other settings are those of Classifier.
+            ones the better of l1 and u2-regression on held-out lower targets. All other settings are those of
+            Classifier.
 
     Fitted: centre_, spread_, method_ (card), objective_, law_, needs_, history_, chosen_epoch_.
     Errors: as Classifier; labels of classes.
