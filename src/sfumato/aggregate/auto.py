@@ -63,7 +63,8 @@ class Auto(Aggregator):
     predicts them perfectly: on labeling functions of one class each nothing is left, and the vote stays. Nor may a
     candidate's classes lose the meaning of what sources say: hidden votes of each class must raise its beliefs in that
     class at least half as much as the vote's. Abstentions are neither hidden nor predicted. No truth is looked at but
-    gold labels that the votes hold. Sources that copy each other deceive it as they deceive the candidates.
+    gold labels that the votes hold. Sources that copy each other deceive it as they deceive the candidates
+    (``decorrelated`` looks for them).
 
     Args:
         candidates: names of aggregations besides ``majority-vote``.
