@@ -64,8 +64,8 @@ class Auto(Aggregator):
     candidate's classes lose the meaning of what sources say: hidden votes of each class must raise its beliefs in that
     class at least half as much as the vote's. Abstentions are neither hidden nor predicted. No truth is looked at but
     gold labels that the votes hold. Sources that copy each other deceive it as they deceive the candidates
-    (``decorrelated`` looks for them). This rule and its candidates were settled while accuracies on the nine sets of the
-    grid ``crowds`` stood beside: what it reaches on those is an oracle's figure.
+    (``decorrelated`` looks for them). This rule and its candidates were settled while accuracies on the nine sets of
+    the grid ``crowds`` stood beside: what it reaches on those is an oracle's figure.
 
     Args:
         candidates: names of aggregations besides ``majority-vote``.
