@@ -10,7 +10,7 @@ import pytest
 from sfumato.aggregate import MMSR, FlyingSquid, LabelModel, MajorityVote, SourcesWarning, SpectralDS
 from sfumato.aggregate.kernel import Kernel
 from sfumato.aggregate.moments import agreements
-from sfumato.core.errors import LabelError, ParameterError
+from sfumato.core.errors import DivergedError, LabelError, ParameterError
 from sfumato.labels import Votes
 from tests.aggregate.crowds import coins, crowd, one_hot, replicated, votes
 
@@ -216,3 +216,13 @@ def test_too_many_pairs_are_refused_before_memory_is_asked_for():
 def test_bad_parameters(bad):
     with pytest.raises(ParameterError):
         bad.fit(votes(np.array([[0, 1, 0]])))
+
+
+def test_a_descent_that_grows_without_end_is_said_by_name():
+    rng = np.random.default_rng(0)
+    y = (rng.random(200) < 0.1).astype(int)
+    said = np.where(rng.random((200, 80)) < 0.05, 1 - y[:, None], y[:, None])
+    votes = Votes.from_matrix(said)
+    with pytest.raises(DivergedError, match="80 sources"):
+        LabelModel(balance=(0.9, 0.1)).fit(votes)
+    assert (LabelModel(balance=(0.9, 0.1), iterations=None).fit(votes).labels() == y).mean() > 0.99

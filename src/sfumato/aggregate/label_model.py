@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment, minimize
 
 from sfumato.core.card import method
-from sfumato.core.errors import LabelError, ParameterError
+from sfumato.core.errors import DivergedError, LabelError, ParameterError
 from sfumato.core.roles import Aggregator
 
 from .data_programming import fixed
@@ -100,9 +100,16 @@ class LabelModel(Aggregator):
         trusted = np.minimum(self.precision * alone[:, None] / prior, 1)
         end = (MIDDLE * np.where(np.tile(np.eye(k), (kernel.sources, 1)) > 0, trusted, 0)).ravel()
         speed = np.zeros(end.shape)
-        for _ in range(self.iterations or 0):
-            speed = MOMENTUM * speed + loss(end)[1]
-            end = end - RATE * speed
+        with np.errstate(over="ignore", invalid="ignore"):  # said below, by name
+            for _ in range(self.iterations or 0):
+                speed = MOMENTUM * speed + loss(end)[1]
+                end = end - RATE * speed
+        if not np.isfinite(end).all():
+            raise DivergedError(
+                f"the descent of label-model on {kernel.sources} sources, whose steps grew without end",
+                "fewer sources that agree, since their number sets the slope",
+                "pass iterations=None for the minimum itself",
+            )
         if self.iterations is None:
             bounds = [(floor, 1 - floor)] * end.size
             end = minimize(loss, end, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": MOST}).x
