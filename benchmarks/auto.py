@@ -36,7 +36,10 @@ ROWS = 1500
 TIE = 1e-9  # accuracies are shares of whole rows: smaller differences are rounding
 MARK = "<!-- below: written by benchmarks/auto.py -->"
 TRAIN = {"network": "mlp", "hidden": [100], "steps": 600, "batch_size": 64, "measures": 5}
-TELLS = {"noisy": {"transition": "confident-joint", "noise_rate": "confident-noise-rate"}}
+TELLS = {
+    "noisy": {"transition": "confident-joint", "noise_rate": "confident-noise-rate"},
+    "pu": {"prior": "dedpul"},
+}
 
 
 def _sets(*names: str, **positive: list[int]) -> list[dict[str, Any]]:
