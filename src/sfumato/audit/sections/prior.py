@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sfumato.audit.section import Data, Floats, Section, percent
 from sfumato.core.errors import ShapeError
+from sfumato.estimate.interval import Interval
 from sfumato.estimate.prior_bbe import PriorBBE
+from sfumato.estimate.prior_dedpul import PriorDEDPUL
 from sfumato.estimate.prior_elkan_noto import PriorElkanNoto
 from sfumato.parts.svg import histogram, number
 
+TITLES = {"bbe": "Best bin estimation", "elkan_noto": "Elkan-Noto"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one estimator says: its name, the prior, its interval."""
+
+    name: str
+    value: float
+    span: Interval
+
+    def words(self) -> str:
+        """The prior with its interval."""
+        return f"{percent(self.value)} ({percent(self.span.low)} to {percent(self.span.high)})"
+
 
 def prior(data: Data) -> Section:
-    """The class prior by best bin estimation, and by Elkan and Noto for comparison, with bootstrap intervals."""
+    """The class prior by the ratio of densities, the default where nobody names one, and by best bin estimation and by
+    Elkan and Noto for comparison, with bootstrap intervals.
+    """
     flag = np.asarray(data.labels.flag)
     scheme = data.labels.scheme
     scores = _scores(data, flag)
-    bbe, elkan = PriorBBE(), PriorElkanNoto()
-    value = bbe.from_scores(flag, scores, data.seed, scheme)
-    other = elkan.from_scores(flag, scores, data.seed, scheme)
-    span, span2 = bbe.interval, elkan.interval
+    main, *others = (
+        Told(name, one.from_scores(flag, scores, data.seed, scheme), one.interval)
+        for name, one in (("dedpul", PriorDEDPUL()), ("bbe", PriorBBE()), ("elkan_noto", PriorElkanNoto()))
+    )
+    value, span = main.value, main.span
     n_p, n_u = int(flag.sum()), int((~flag).sum())
     what = "of all rows" if scheme == "single-sample" else "of the unlabeled rows"
     verdict = (
@@ -27,10 +49,9 @@ def prior(data: Data) -> Section:
         f"({span.level:.0%} interval {percent(span.low)} to {percent(span.high)})."
     )
     notes = [
-        "Best bin estimation assumes that labelled positives are drawn like all positives; where no region holds "
-        "positives "
-        "only, it is an upper bound. Elkan-Noto also assumes that the classes do not overlap, and errs upwards "
-        "where they do.",
+        "DEDPUL, the ratio of densities of the scores, and best bin estimation assume that labelled positives are "
+        "drawn like all positives; where no region holds positives only, they are upper bounds. Elkan-Noto also "
+        "assumes that the classes do not overlap, and errs upwards where they do.",
         f"The intervals cover the chance of the draw of rows ({span.repeats} resamples), not errors of the scores.",
     ]
     if n_p < 100:
@@ -45,7 +66,7 @@ def prior(data: Data) -> Section:
         (
             ("labelled positive rows", number(n_p)),
             ("unlabeled rows", number(n_u)),
-            ("Elkan-Noto, for comparison", f"{percent(other)} ({percent(span2.low)} to {percent(span2.high)})"),
+            *((f"{TITLES[one.name]}, for comparison", one.words()) for one in others),
         ),
         (
             ("P(labelled | x), unlabeled rows", histogram(scores[~flag], "Scores of unlabeled rows", span=(0.0, 1.0))),
@@ -60,8 +81,10 @@ def prior(data: Data) -> Section:
             "positive_rows": n_p,
             "unlabeled_rows": n_u,
             "resamples": span.repeats,
-            "bbe": {"value": value, "low": span.low, "high": span.high, "level": span.level},
-            "elkan_noto": {"value": other, "low": span2.low, "high": span2.high, "level": span2.level},
+            **{
+                one.name: {"value": one.value, "low": one.span.low, "high": one.span.high, "level": one.span.level}
+                for one in (main, *others)
+            },
         },
     )
 
