@@ -161,7 +161,7 @@ def test_a_kind_without_a_table_falls_back_to_the_list_by_hand_and_says_so(monke
         values = {name: score["value"] for name, score in clf.scores_.items()}
         assert clf.method_.name == max(values, key=values.get)
         assert clf.choice_.criterion == select.DEFAULT[labels.kind] and not clf.choice_.expected
-        assert f"no grid was run for {labels.kind} labels" in clf.choice_.lines()[-1]
+        assert f"no table was learned for {labels.kind} labels" in clf.choice_.lines()[-1]
 
 
 def test_a_criterion_that_was_asked_for_is_taken_alone_and_nothing_is_promised():

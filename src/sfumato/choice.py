@@ -95,7 +95,7 @@ def card(
     """The card of a choice; without a table, or by another criterion than the table's, nothing is expected."""
     naive = "" if kind in NO_BASELINE else next(iter(tried))
     if table is None or learned is None:
-        reason = f"no grid was run for {kind} labels, and the short list is made by hand"
+        reason = f"no table was learned for {kind} labels, and the short list is made by hand"
         return Choice(kind, chosen, naive, criterion, tried, reason=reason)
     if criterion != table.criterion:
         reason = f"the table was made for {table.criterion}, and {criterion} was asked for"

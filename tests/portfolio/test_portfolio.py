@@ -231,7 +231,7 @@ def test_the_card_says_what_it_must():
     assert "told apart" not in "\n".join(card("noisy", "a", "agreement", sure, t, learned, {}).lines())
     failed = {"naive": {"error": "no"}, "a": tried["a"]}
     assert "failed: naive: no" in card("noisy", "a", "agreement", failed, t, learned, {}).lines()
-    assert "no grid was run for bags labels" in card("bags", "a", "agreement", tried, None, None, {}).lines()[-1]
+    assert "no table was learned for bags labels" in card("bags", "a", "agreement", tried, None, None, {}).lines()[-1]
 
 
 def test_the_card_lives_in_the_model_directory(tmp_path):
