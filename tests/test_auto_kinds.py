@@ -59,7 +59,7 @@ def told(kind):
 
 
 def test_every_kind_that_a_method_learns_from_has_a_list():
-    learnt = {card.kind for card in catalogue.methods("learn")} - {"any"}
+    learnt = {card.kind for card in catalogue.methods("learn")} - {"any", "masks"}  # masks: one method alone
     assert learnt <= set(select.SHORT_LIST)
     assert {name for names in select.SHORT_LIST.values() for name in names} <= {
         card.name for card in catalogue.methods("learn")

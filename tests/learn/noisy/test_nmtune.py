@@ -89,7 +89,7 @@ def test_it_trains_with_any_network_and_keeps_features_nearer(network: str) -> N
             Config(epochs=15, batch_size=20, lr=1e-2, **NMTune.recipe),
             law=Clean(),
         ).fit()
-        _, h = run._outputs(0)
+        _, h = run.outputs(0)
         found.append(float(NMTune(covariance=0, dominance=0).risk(torch.zeros(60, 3), Exact(y, 3), None, X, h)))
     assert found[1] < found[0] if network != "linear" else found[1] == found[0]
 

@@ -199,7 +199,7 @@ def test_in_training_guesses_are_those_of_the_last_step_and_the_split_that_of_th
         return Run(X, Noisy(y, 3), method, lambda m: build("mlp", (5,), 3, m, (8,)), config, law=law)
 
     whole = run().fit()
-    z, _ = whole._outputs(0)
+    z, _ = whole.outputs(0)
     noisy = two_normals(cross_entropy(z, y).detach().numpy()).upper > method.threshold
     kept = whole.memory[0]["rows"]
     assert kept["noisy"].tolist() == noisy.tolist()  # the last of four epochs is the losses' turn

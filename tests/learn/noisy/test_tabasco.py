@@ -170,7 +170,7 @@ def test_each_network_is_split_by_what_the_other_sees() -> None:
     law = ClassConditional(torch.eye(3))
     run = Run(X, Noisy(y, 3), TABASCO(), lambda m: build("mlp", (5,), 3, m, (8,)), config, law=law).fit()
     for m in (0, 1):
-        z, h = run._outputs(1 - m)
+        z, h = run.outputs(1 - m)
         p = torch.softmax(z, 1).detach().numpy()
         want = selected(p, h.detach().numpy(), y.numpy(), 3)
         torch.testing.assert_close(run.memory[m]["rows"], torch.from_numpy(want), rtol=1e-9, atol=1e-12)
