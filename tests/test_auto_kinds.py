@@ -9,10 +9,10 @@ import torch
 import sfumato as sf
 from sfumato import catalogue, select
 from sfumato import labels as kinds
+from sfumato.core.errors import ParameterError
 
 N = 120
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(N, 3)).astype(np.float32)
+X = np.random.default_rng(0).normal(size=(N, 3)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(int)
 CHANCE = 1 / (1 + np.exp(-X[:, 0].astype(np.float64)))
 PAIRS = [(i, i + 1) for i in range(0, N, 2)]
@@ -24,6 +24,7 @@ def drawn(law, **needs):
 
 def told(kind):
     """(labels of that kind about X, needs that nobody could read off them)."""
+    rng = np.random.default_rng(1)
     match kind:
         case "bags":
             return kinds.Bags.from_labels(np.arange(N) // 6, Y), {}
@@ -52,10 +53,10 @@ def told(kind):
         case "distribution":
             return kinds.Distribution.from_matrix(np.stack([1 - CHANCE, CHANCE], 1)), {}
         case "votes":
-            wrong = RNG.random((N, 4)) < 0.2
+            wrong = rng.random((N, 4)) < 0.2
             return kinds.Votes.from_matrix(np.where(wrong, 1 - Y[:, None], Y[:, None])), {}
         case "lower":
-            return kinds.Lower.from_values(np.minimum(X[:, 0], X[:, 0] - RNG.integers(0, 2, N))), {"observed": 0.5}
+            return kinds.Lower.from_values(np.minimum(X[:, 0], X[:, 0] - rng.integers(0, 2, N))), {"observed": 0.5}
 
 
 def test_every_kind_that_a_method_learns_from_has_a_list():
@@ -92,3 +93,11 @@ def test_what_is_out_of_reach_is_told_on_the_card_and_does_not_stop_the_rest():
     fitted = sf.Classifier(needs={"prior": 0.4}, hidden=(8,), epochs=2).fit(X, told_apart)
     assert "error" in fitted.choice_.tried["su"]
     assert "value" in fitted.choice_.tried["sd"]
+
+
+@pytest.mark.parametrize(
+    "labels", [kinds.Bags.from_labels([0] * N, Y), kinds.Comparisons.from_lists([(0, 1)])], ids=["one bag", "one pair"]
+)
+def test_a_single_observation_leaves_none_to_choose_by(labels):
+    with pytest.raises(ParameterError, match="a single observation; wanted two"):
+        sf.Classifier(needs={"prior": 0.5} if labels.kind == "comparisons" else {}).fit(X, labels)

@@ -40,6 +40,12 @@ def choose(clf: Learner, got: Admitted) -> tuple[Objective, dict[str, Any]]:
     only = select.SHORT_LIST[labels.kind]
     if len(only) == 1:
         return clf._named(only[0], labels), got.given
+    if len(labels) < 2:
+        raise ParameterError(
+            "method='auto' with a single observation",
+            "two at least, one to train on and one to choose by",
+            "name a method",
+        )
     given = estimated(x, labels, got.given, clf.seed)
     tables, source = portfolio.read()
     table = tables.get(labels.kind)
