@@ -105,3 +105,9 @@ def test_slices_keep_the_votes_of_their_items() -> None:
 def test_bad_input(make, error, text) -> None:
     with pytest.raises(error, match=text):
         make()
+
+
+def test_one_set_that_everybody_names_is_enough():
+    votes = Votes.from_sets([0, 0, 1], ["a", "b", "a"], [["x", "y"]] * 3, ["x", "y", "z"])
+    assert votes.k == 3
+    assert np.array_equal(votes.shares().numpy(), [[0.5, 0.5, 0.0]] * 2)
