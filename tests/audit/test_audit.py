@@ -186,8 +186,10 @@ def test_positive_unlabeled():
     assert s["dedpul"]["value"] == pytest.approx(0.4, abs=0.05)
     assert s["dedpul"]["low"] < 0.42 and s["dedpul"]["high"] > 0.38
     assert s["bbe"]["value"] == pytest.approx(0.4, abs=0.05)
+    assert s["bbe"]["low"] < 0.42 and s["bbe"]["high"] > 0.38
     one = audit(x, PU(flag, "single-sample")).summary["prior"]
     assert one["dedpul"]["value"] == pytest.approx((500 + 1000 * s["dedpul"]["value"]) / 1500)
+    assert one["bbe"]["value"] == pytest.approx((500 + 1000 * s["bbe"]["value"]) / 1500)
 
 
 def test_pointers_report_the_users_rows():
