@@ -153,7 +153,7 @@ WRONG: list[tuple[str, Callable[[], Any], type[SfumatoError], str]] = [
         "for bags labels.*exact",
     ),
     ("bags for a law over pairs", fit(Bags.from_lists([[0, 1]], counts=[1]), method="su"), ParameterError, "pairs"),
-    ("auto on triplets", fit(Triplets.from_lists([(0, 1, 2)]), method="auto"), NeedError, "'prior'.*needs="),
+    ("auto on triplets", fit(Triplets.from_lists([(0, 1, 2), (1, 2, 0)]), method="auto"), NeedError, "'prior'.*needs="),
     (
         "pairs without a prior",
         fit(Pairs.from_lists([(0, 1)], [(2, 3)]), method="sd"),
