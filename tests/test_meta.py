@@ -127,6 +127,10 @@ def test_every_feature_has_a_meaning_and_is_finite():
         for name in ("ambiguity", "tail", "companion"):
             assert -1e-12 <= told.get(name, 0) <= 1 + 1e-12
         seen |= told.keys()
+    for labels in further().values():
+        told = meta.describe(labels)
+        assert all(math.isfinite(v) for v in told.values())
+        seen |= told.keys()
     assert seen == meta.MEANING.keys()
 
 
@@ -151,3 +155,79 @@ def test_blocks_change_nothing(monkeypatch):
 def test_lengths_must_fit():
     with pytest.raises(ShapeError, match="3 rows and 80 observations"):
         meta.describe(every()[1][0], np.zeros((3, 2)))
+
+
+def further():
+    """One example of each kind that tells shares instead of sets of classes."""
+    bags = kinds.Bags.from_lists([[0, 1, 2, 3], [4, 5]], counts=torch.tensor([[1, 3, 0], [2, 0, 0]]))
+    return {
+        "bags": bags,
+        "bag-values": kinds.BagValues.from_lists([[0, 1], [2], [3]], [1, 0, 0]),
+        "sets": kinds.Sets.from_counts([3, 1], priors=[0.5, 1.0]),
+        "pairs": kinds.Pairs.from_lists(similar=[(0, 1)], dissimilar=[(2, 3)], unlabeled=[4, 5]),
+        "comparisons": kinds.Comparisons.from_lists([(0, 1), (2, 3)]),
+        "confidence": kinds.Confidence.from_values([0.5, 1.0]),
+        "confidence-differences": kinds.ConfidenceDifferences.from_lists([(0, 1), (1, 2)], [-0.5, 1.0]),
+        "similarities": kinds.Similarities.from_lists([(0, 1), (1, 2)], [0.5, 1.0]),
+        "multi-label": kinds.MultiLabel(torch.tensor([[1, 0, -1, 0], [1, 1, 0, 0]]), 4),
+        "distribution": kinds.Distribution.from_matrix([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]),
+        "votes": kinds.Votes.from_matrix(np.array([[0, 0, 1], [1, 1, -1], [-1, -1, -1]]), k=2),
+        "lower": kinds.Lower.from_values([1.0, 2.0]),
+    }
+
+
+def entropy(*q):
+    return -sum(p * math.log(p) for p in q if p)
+
+
+def test_what_further_kinds_tell_by_hand():
+    told = {kind: meta.describe(labels) for kind, labels in further().items()}
+    log2, log3 = math.log(2), math.log(3)
+    wanted = {
+        "bags": {
+            "size": math.log10(3),
+            "undecided": entropy(0.25, 0.75) / 2 / log3,
+            "tail": 1 - entropy(0.625, 0.375) / log3,
+        },
+        "bag-values": {"size": math.log10(4 / 3), "undecided": 0, "tail": 1 - entropy(1 / 3, 2 / 3) / log2},
+        "sets": {"sets": math.log10(2), "undecided": 0.75, "tail": 1 - entropy(0.375, 0.625) / log2},
+        "pairs": {"size": math.log10(1.5), "undecided": 0, "tail": 1 - entropy(0.5, 0.25, 0.25) / log3},
+        "comparisons": {"size": math.log10(2), "undecided": 0, "tail": 1},
+        "confidence": {"undecided": 0.5, "tail": 1 - entropy(0.25, 0.75) / log2},
+        "confidence-differences": {
+            "size": math.log10(2),
+            "undecided": 0.5,
+            "tail": 1 - entropy(0.25, 0.75) / log2,
+        },
+        "similarities": {"size": math.log10(2), "undecided": 0.5, "tail": 1 - entropy(0.25, 0.75) / log2},
+        "multi-label": {"cardinality": 3 / 8, "unknown": 4 / 8},
+        "distribution": {"undecided": log2 / 2 / log3, "tail": 1 - entropy(0.25, 0.25, 0.5) / log3},
+        # three votes on the first item, of whose three pairs one agrees; one pair on the second; none on the third
+        "votes": {
+            "votes": math.log10(1 + 5 / 3),
+            "sources": math.log10(3),
+            "agreement": 2 / 4,
+            "undecided": entropy(1 / 3, 2 / 3) / log2 / 2,
+            "tail": 1 - entropy(1 / 3, 2 / 3) / log2,
+        },
+        "lower": {},
+    }
+    for kind, own in wanted.items():
+        rest = {name: told[kind][name] for name in told[kind] if name not in ("rows", "classes")}
+        assert rest == pytest.approx(own, rel=1e-12, abs=1e-12), kind
+
+
+def test_what_nobody_knows_is_left_out():
+    assert "undecided" not in meta.describe(kinds.Sets.from_counts([3, 1]))
+    silent = meta.describe(kinds.Votes.from_matrix(np.array([[0], [1]]), k=2))
+    assert "agreement" not in silent  # nobody spoke twice of one item
+
+
+def test_rows_of_X_are_those_that_the_labels_point_at():
+    g = rng()
+    labels, x = kinds.Bags.from_lists([[5, 1], [0, 7]], counts=torch.tensor([[1, 1], [2, 0]])), np.zeros((9, 4))
+    assert meta.describe(labels, x)["columns"] == pytest.approx(math.log10(4))
+    flags, x = torch.rand(30, generator=g) < 0.4, torch.randn(20, 3, generator=g).numpy()
+    pointer = torch.randint(20, (30,), generator=g)
+    pointed, plain = kinds.PU(flags, "case-control", pointer=pointer), kinds.PU(flags, "case-control")
+    assert meta.describe(pointed, x) == meta.describe(plain, x[pointer.numpy()])

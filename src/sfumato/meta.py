@@ -1,8 +1,8 @@
 r"""Meta-features: what labels tell about themselves before anything is trained; ``method="auto"`` looks them up.
 
 An observation leaves the classes :math:`S_i` possible: the given class, the candidate set, what is not excluded, all of
-them for a missing label, and for an unlabeled row of PU. No clean label is read. Renaming classes (but for PU, whose
-two are not alike) and reordering rows change nothing.
+them for a missing label, and for an unlabeled row of PU. What other kinds tell stands in ``meta_shares``. No clean
+label is read. Renaming classes (but for PU, whose two are not alike) and reordering rows change nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from sfumato import meta_shares
 from sfumato.core.errors import ShapeError
 from sfumato.core.streams import numpy_rng
 from sfumato.labels import PU, Complementary, Exact, Labels, Partial, Semi
@@ -31,6 +32,7 @@ MEANING = {
     "noise": "estimated share of wrong labels",
     "prior": "estimated share of positives",
     "one-sample": "1 = positives were labeled inside one sample, 0 = they were drawn apart",
+    **meta_shares.MEANING,
 }
 FACTS = {"noise": "noise_rate", "prior": "prior"}
 NEIGHBOURS, SAMPLE = 10, 1000
@@ -73,14 +75,14 @@ def describe(labels: Labels, X: ArrayLike | None = None, facts: Mapping[str, Any
 
     Args:
         labels: n observations; of an unknown kind only rows, columns and classes are told.
-        X: (n, ...) features as the network sees them, one row per observation; without them what needs them is left
-            out. Among more than 1,000 rows that many are drawn, the same ones each time.
+        X: (rows, ...) features as the network sees them; without them what needs them is left out. Among more than
+            1,000 rows that many are drawn, the same ones each time.
         facts: values of needs by name; a number for noise_rate or prior is taken over.
     """
     out = {"rows": math.log10(len(labels)), "classes": math.log10(labels.k)}
     x = None if X is None else np.asarray(X)
     if x is not None:
-        if len(x) != len(labels):
+        if labels.n_rows() not in (None, len(x)):
             raise ShapeError(f"X with {len(x)} rows and {len(labels)} observations", "one row per observation")
         x = x.reshape(len(x), -1)
         out["columns"] = math.log10(x.shape[1])
@@ -90,11 +92,12 @@ def describe(labels: Labels, X: ArrayLike | None = None, facts: Mapping[str, Any
             out[name] = float(value)
     possible = next((read for kind, read in _POSSIBLE.items() if isinstance(labels, kind)), None)
     if possible is None:
-        return out
+        return out | meta_shares.told(labels)
     out |= _sets(possible, labels)
     if isinstance(labels, PU):
         out["one-sample"] = float(labels.scheme == "single-sample")
-    if x is not None and (value := _disagreement(possible, labels, x)) is not None:
+    at = None if x is None or labels.row is None else labels.row.numpy()
+    if x is not None and (value := _disagreement(possible, labels, x if at is None else x[at])) is not None:
         out["disagreement"] = value
     return out
 
