@@ -26,19 +26,24 @@ def posterior(log_p: Tensor, s: Noisy, transition: Tensor) -> Tensor:
     return log_softmax(log_p + log_or_off(transition.to(log_p).t())[s.y]).exp()
 
 
+def sampled(q: Tensor, rng: torch.Generator) -> Tensor:
+    """(n,) classes drawn from q (n, K); the same whenever asked within one step."""
+    again = torch.Generator(device=rng.device).manual_seed(rng.initial_seed())
+    return torch.multinomial(q, 1, generator=again).squeeze(1)
+
+
 def drawn(z: Tensor, s: Noisy, transition: Tensor, rng: torch.Generator) -> Tensor:
     """(n,) true classes drawn from P(true | x, given); the same whenever asked within one step."""
     wide = torch.log_softmax(z.detach().to(torch.promote_types(z.dtype, torch.float32)), dim=1)
-    again = torch.Generator(device=rng.device).manual_seed(rng.initial_seed())
-    return torch.multinomial(posterior(wide, s, transition.to(wide.dtype)), 1, generator=again).squeeze(1)
+    return sampled(posterior(wide, s, transition.to(wide.dtype)), rng)
 
 
 def with_prior(bank: Tensor, alpha: float) -> Tensor:
-    """(K, K) in float64 the mean of T under its posterior, alpha the prior's count per entry of the counts ``bank``;
-    rows drawn twice in one batch may take a count below zero.
+    """(..., K, K) in float64 the mean of T under its posterior, alpha the prior's count per entry of the counts
+    ``bank``; rows drawn twice in one batch may take a count below zero.
     """
     raised = bank.clamp_min(0).to(torch.float64) + alpha
-    return raised / raised.sum(1, keepdim=True)
+    return raised / raised.sum(-1, keepdim=True)
 
 
 @method("lccn", paper="yao2019safeguarded", also=("latent-class-conditional-noise",))
