@@ -44,10 +44,13 @@ class DawidSkene(EM):
                 f"diagonal={self.diagonal}, elsewhere={self.elsewhere}, classes={self.classes}", "not negative"
             )
         prior = (totals + self.classes) / (totals + self.classes).sum()
-        return log_shares(counts + self._imagined(kernel)), np.log(np.maximum(prior, FLOOR))
+        imagined = self._imagined(kernel)
+        return log_shares(counts + imagined if imagined.any() else counts), np.log(np.maximum(prior, FLOOR))
 
     def extra(self, step: tuple[Floats, Floats], table: Floats, log_prior: Floats, kernel: Kernel) -> float:
-        return float((self._imagined(kernel) * table).sum() + self.classes * log_prior.sum())
+        imagined = self._imagined(kernel)
+        told = (imagined * table).sum() if imagined.any() else 0.0
+        return float(told + self.classes * log_prior.sum())
 
     def _imagined(self, kernel: Kernel) -> Floats:
         return np.where(kernel.right(), self.diagonal, self.elsewhere)

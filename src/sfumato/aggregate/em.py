@@ -106,14 +106,16 @@ class EM(Aggregator):
         counts, totals = kernel.counts(posterior), kernel.totals(posterior)
         settle = None if type(self).settle is EM.settle else self.settle
         history: list[float] = []
-        converged = False
-        while len(history) < self.iterations and not converged:
+        while True:
             table, log_prior = self.m_step(counts, totals, kernel)
             added = self.extra((counts, totals), table, log_prior, kernel)
             del counts  # the sweep makes new ones of their size
             counts, totals, seen = kernel.sweep(table, log_prior, posterior, settle)
             history.append(seen + added)
             converged = len(history) > 1 and history[-1] - history[-2] < self.tolerance * kernel.mass
+            if converged or len(history) == self.iterations:
+                break
+            del table  # as the M-step does
         return Run(posterior, counts, table, log_prior, history, converged)
 
     def facts(self, found: Run, kernel: Kernel) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from .held import BLOCK, Floats, Held, Ints
 
@@ -33,7 +34,7 @@ class Kernel(Held):
         """(sources, statements, K) mass of beliefs (n, K) that each statement of each source met."""
         found = np.zeros((self.sources * self.statements, beliefs.shape[1]))
         for items, part in self.blocks():
-            found += part.T @ np.ascontiguousarray(beliefs[items])
+            add(part, beliefs[items], found)
         return found.reshape(self.sources, self.statements, beliefs.shape[1])
 
     def totals(self, beliefs: Floats) -> Floats:
@@ -95,8 +96,9 @@ class Kernel(Held):
                 likelihood += float((settled[held] * (scores[held] - np.log(settled[held]))).sum())
                 belief = settled
             posterior[items] = belief
-            counts += part.T @ belief
+            add(part, belief, counts)
             totals += told @ belief
+            del scores, belief, settled  # before the next block's are made
         return counts.reshape(self.sources, self.statements, latent), totals, likelihood
 
     def clamp(self, beliefs: Floats) -> Floats:
@@ -105,6 +107,14 @@ class Kernel(Held):
             known = np.flatnonzero(self.gold >= 0)
             beliefs[known] = np.eye(self.k)[self.gold[known]]
         return beliefs
+
+
+def add(part: csr_array, beliefs: Floats, mass: Floats) -> None:
+    """``mass`` (columns of V, latent) += part' beliefs, some classes at a time: a product of all would be as large as
+    the mass itself."""
+    for c in range(0, beliefs.shape[1], FEW):
+        few = slice(c, c + FEW)
+        mass[:, few] += part.T @ np.ascontiguousarray(beliefs[:, few])
 
 
 def across(join: np.ufunc, table: Floats) -> Floats:
