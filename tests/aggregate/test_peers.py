@@ -8,9 +8,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sfumato.aggregate import MMSR, DawidSkene, FlyingSquid, Glad, LabelModel, OneCoin, Wawa, label_model
+from sfumato.aggregate import (
+    MMSR,
+    DawidSkene,
+    FlyingSquid,
+    Glad,
+    LabelModel,
+    OneCoin,
+    Wawa,
+    ZeroBasedSkill,
+    label_model,
+    wawa,
+    zero_based_skill,
+)
 from sfumato.labels import Votes
 from tests.aggregate.crowds import coins, crowd, replicated, votes
+from tests.aggregate.test_em import CASES, climbed
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sfumato.aggregate.SourcesWarning"),
@@ -48,36 +61,45 @@ def test_ten_steps_of_em_are_crowd_kits(model, said):
     np.testing.assert_allclose(found[peer.index], peer[[0, 1, 2]], atol=1e-9)
 
 
-def test_crowd_kit_stops_its_em_by_no_likelihood():
-    """Its bound adds the log prior once per vote: items with several votes bring it further below the likelihood, of
-    which it is to be the lower bound that an E-step reaches. Ours is the enumerated one (test_dawid_skene).
+@pytest.mark.parametrize("name", CASES)
+def test_crowd_kit_stops_its_em_by_no_likelihood(name):
+    """Its bound adds the log prior once per vote, to the last digit of the formula in test_em, and so it stops at the
+    second step of votes on which the likelihood has most of its way to go; ours goes on.
     """
-    said, _ = crowd(n=200, share=0.9)
-    peer = kit().DawidSkene(n_iter=25, tol=never).fit(table(said))
-    ours = DawidSkene(iterations=26, tolerance=0).fit(votes(said))
-    extra = ((said >= 0).sum(1) - 1) @ (ours.posterior @ np.log(ours.prior)) / (said >= 0).sum()
-    assert peer.loss_history_[-1] == pytest.approx(ours.history[-1] / (said >= 0).sum() + extra, abs=1e-3)
-    assert abs(extra) > 0.5
+    model, said = CASES[name]
+    learner = {"dawid-skene": "DawidSkene", "one-coin": "OneCoinDawidSkene"}[name]
+    per_vote = climbed(said, 2, 12, name == "one-coin")[3] / said.size
+    peer = getattr(kit(), learner)(n_iter=12, tol=never).fit(table(said))
+    np.testing.assert_allclose(peer.loss_history_, per_vote, rtol=1e-8)
+    stopped = getattr(kit(), learner)().fit(table(said))
+    assert len(stopped.loss_history_) == 2
+    ours = model().fit(votes(said, 2))
+    assert ours.converged and len(ours.history) > 5
+    at_its_step = model(iterations=2, tolerance=0).fit(votes(said, 2)).posterior
+    np.testing.assert_allclose(at_its_step, stopped.probas_[[0, 1]], atol=1e-9)
 
 
-def test_crowd_kits_wawa_is_ours_but_for_ties():
-    """One label of a tie wins there, the first in an order of rows, and decides the weights; ours is shared."""
+@pytest.mark.parametrize("learner", ["Wawa", "ZeroBasedSkill"])
+def test_who_wins_a_tie_in_crowd_kit_is_a_matter_of_order(learner, monkeypatch):
+    """Ours are its steps with each tie given to the class of its first column. Which one that is, is decided in Wawa by
+    the order of rows, in ZeroBasedSkill by the order of the names of classes, and with it beliefs change; ours share
+    ties, and know neither order.
+    """
     said, _ = rules(n=200, sources=6, k=2)
-    rows, heard = table(said), np.stack([(said == c).sum(1) for c in (0, 1)], 1)
+    rows, swapped = table(said), np.where(said >= 0, 1 - said, -1)
+    module, ours = {"Wawa": (wawa, Wawa()), "ZeroBasedSkill": (zero_based_skill, ZeroBasedSkill())}[learner]
+    again, names = (rows.sort_values("label"), [0, 1]) if learner == "Wawa" else (table(swapped), [1, 0])
     try:
-        peer = kit().Wawa().fit_predict_proba(rows)
+        plain, other = (getattr(kit(), learner)().fit_predict_proba(lines) for lines in (rows, again))
     except AttributeError:
         pytest.skip("crowd-kit 1.4.2 stops beside this scikit-learn (__sklearn_tags__)")
-    won = kit().MajorityVote().fit(rows).labels_
-    tied = (heard[won.index, 0] == heard[won.index, 1]) & (heard[won.index, 0] > 0)
-    assert tied.any() and won[tied].nunique() == 1
-    first = np.full(200, -1)
-    first[won.index] = won
-    weight = np.array([(said[:, j] == first)[said[:, j] >= 0].mean() for j in range(6)])
-    votes_ = np.stack([((said == c) * weight).sum(1) for c in (0, 1)], 1)[won.index]
-    np.testing.assert_allclose(peer.loc[won.index, [0, 1]], votes_ / votes_.sum(1, keepdims=True), atol=1e-12)
-    ours = Wawa().fit(Votes.from_matrix(said, k=2)).posterior[won.index]
-    assert np.abs(ours - peer.loc[won.index, [0, 1]].to_numpy()).max() > 0.01
+    told, plain = plain.index, plain[[0, 1]].to_numpy()
+    assert np.abs(plain - other.loc[told, names].to_numpy()).max() > 0.01
+    shared = [ours.fit(Votes.from_matrix(v, k=2)).posterior[told] for v in (said, swapped)]
+    np.testing.assert_allclose(shared[0], shared[1][:, ::-1], atol=1e-12)
+    first = kit().MajorityVote().fit_predict_proba(rows).columns.to_numpy() if learner == "Wawa" else np.arange(2)
+    monkeypatch.setattr(module, "decided", lambda scores: np.eye(2)[first[scores[:, first].round(9).argmax(1)]])
+    np.testing.assert_allclose(ours.fit(Votes.from_matrix(said, k=2)).posterior[told], plain, atol=1e-12)
 
 
 def test_crowd_kits_glad_stops_while_its_likelihood_rises():
