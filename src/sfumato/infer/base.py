@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from sfumato.core.errors import DivergedError, ParameterError, RefusedError
 from sfumato.core.roles import Inference
 
 from . import engine
+from .given import Floats, Given, given
 from .result import Estimates
-from .sample import Floats, Sample
+from .sample import Sample
 
 ESTIMANDS = ("mean", "quantile", "linear", "logistic", "poisson")
 
@@ -46,6 +49,20 @@ class Surrogate(Inference):
             raise ParameterError(f"q={self.q}, level={self.level}", "both inside (0, 1)")
         if self.bootstrap != 0 and self.bootstrap < 20:
             raise ParameterError(f"bootstrap={self.bootstrap}", "0 or at least 20")
+
+    def given(
+        self,
+        truth: ArrayLike,
+        X: ArrayLike | None,
+        clusters: ArrayLike | None,
+        groups: ArrayLike | None,
+        names: Sequence[str] | None,
+        predicted: ArrayLike | None = None,
+        X_predicted: ArrayLike | None = None,
+    ) -> Given:
+        """What every ``fit`` is passed, checked once, as are the settings."""
+        self.checked()
+        return given(self.estimand, truth, X, clusters, groups, names, predicted, X_predicted)
 
     def told(self, s: Sample, tune: str = "", *, beside: bool = True) -> Estimates:
         """The table of a sample: lambda 1, or tuned "overall" or per "element"; ``beside``: with gold only."""

@@ -12,8 +12,9 @@ from sfumato.core.card import method
 
 from .base import Surrogate
 from .crossfit import crossfit, folds_of
+from .given import table
 from .result import Estimates
-from .sample import given, sample, table
+from .sample import sample
 
 
 @method("cross-ppi", paper="zrnic2024cross", also=("cross-prediction",))
@@ -53,8 +54,7 @@ class CrossPPI(Surrogate):
         Args: truth (rows,), NaN where unlabelled; features (rows, p) that the models read; X (rows, d), fully known, of
         regressions; clusters, groups and names as in ``PPI.fit``.
         """
-        self.checked()
-        was = given(self.estimand, truth, X, clusters, groups, names)
+        was = self.given(truth, X, clusters, groups, names)
         x = table("X", was.design, len(was.truth))
         seen = table("features", features, len(was.truth))
         fold = folds_of(was.labelled, was.clusters, self.folds, self.seed, 0)

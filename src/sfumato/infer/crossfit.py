@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sfumato.core.errors import ParameterError
 from sfumato.core.streams import numpy_rng
 
-from .sample import Bools, Floats, Ints
+from .given import Bools, Floats, Ints
 
 TREES, LEAF = 100, 5
 

@@ -16,8 +16,9 @@ from sfumato.core.errors import NeedError, ParameterError
 
 from .base import Surrogate
 from .crossfit import crossfit, folds_of
+from .given import Floats, Given, Ints, column, table
 from .result import Estimates
-from .sample import Floats, Given, Ints, column, given, sample, stand_in, table
+from .sample import sample
 
 
 class DesignWarning(UserWarning):
@@ -69,35 +70,33 @@ class DSL(Surrogate):
         the learner may read, beside predictions and known columns; chance (rows,) or one number: the design's
         probability of labelling a row, in (0, 1]; None stands for a simple random sample, n / rows.
         """
-        self.checked()
-        if self.splits < 1:
-            raise ParameterError(f"splits={self.splits}", "at least 1")
-        was = given(self.estimand, truth, X, clusters, groups, names)
-        rows = len(was.truth)
+        was = self.given(truth, X, clusters, groups, names, predicted, X_predicted)
         pi = _chances(chance, was)
-        y = None if predicted is None else column("predicted", predicted, rows)
-        x = None if X_predicted is None else table("X_predicted", X_predicted, rows)
-        more = None if features is None else table("features", features, rows)
+        more = None if features is None else table("features", features, len(was.truth))
         tables = []
         for split in range(1 if self.learner is None else self.splits):
             if self.learner is None:
-                y_g, x_g = stand_in("predicted", was.truth, y), stand_in("X_predicted", was.design, x)
+                y_g, x_g = was.stand_ins()
             else:
                 fold = folds_of(was.labelled, was.clusters, self.folds, self.seed, split)
-                y_g, x_g = self._learned(was, y, x, more, fold)
+                y_g, x_g = self._learned(was, more, fold)
             s = sample(self.estimand, was, y_g, x_g, self.intercept, chance=pi)
             tables.append(self.told(s, beside=split == 0))
         return tables[0] if len(tables) == 1 else combined(tables)
 
-    def _learned(
-        self, was: Given, y: Floats | None, x: Floats | None, more: Floats | None, fold: Ints
-    ) -> tuple[Floats, Floats]:
+    def checked(self) -> None:
+        super().checked()
+        if self.splits < 1:
+            raise ParameterError(f"splits={self.splits}", "at least 1")
+
+    def _learned(self, was: Given, more: Floats | None, fold: Ints) -> tuple[Floats, Floats]:
         """Outcome and design as the learner predicts them, where they are not known of every row."""
         known = np.column_stack([was.truth, was.design])
         missing = np.isnan(known).any(0)
         seen_by_all = known[:, ~missing]
         told = [seen_by_all[:, np.ptp(seen_by_all, axis=0) > 0]]
-        told += [part if part.ndim == 2 else part[:, None] for part in (y, x, more) if part is not None]
+        parts = (was.predicted, was.design_predicted, more)
+        told += [part if part.ndim == 2 else part[:, None] for part in parts if part is not None]
         seen = np.hstack(told)
         if seen.shape[1] == 0:
             raise NeedError("nothing that the learner can read", "predictions or features", "pass predicted=")

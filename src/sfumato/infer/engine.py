@@ -13,8 +13,9 @@ from scipy.special import expit
 from sfumato.core.errors import DivergedError
 from sfumato.core.streams import numpy_rng
 
+from .given import Floats, Ints
 from .quantile import quantile
-from .sample import Floats, Ints, Sample
+from .sample import Sample
 
 STEPS, HALVINGS = 50, 30
 

@@ -7,8 +7,8 @@ from scipy.stats import norm
 
 from sfumato.core.errors import ParameterError
 
+from .given import Floats
 from .result import Estimates
-from .sample import Floats
 
 
 def expected_width(pilot: Estimates, labels: int, coefficient: str | None = None, gold: bool = False) -> float:

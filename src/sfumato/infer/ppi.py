@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,33 +12,38 @@ from sfumato.core.card import method
 
 from .base import Surrogate
 from .result import Estimates
-from .sample import column, given, sample, stand_in, table
+from .sample import sample
 
 
 @dataclass
 class TwoSamples(Surrogate):
     """Base of PPI and PPI++: a labelled and an unlabelled sample of one population, predictions of a given model."""
 
-    def _given(
+    @abstractmethod
+    def use(self) -> tuple[bool, str]:
+        """Whether predictions are averaged over all rows, and how lambda is tuned: "", "overall" or "element"."""
+
+    def fit(
         self,
         truth: ArrayLike,
-        predicted: ArrayLike | None,
-        X: ArrayLike | None,
-        X_predicted: ArrayLike | None,
-        clusters: ArrayLike | None,
-        groups: ArrayLike | None,
-        names: Sequence[str] | None,
-        pooled: bool,
-        tune: str,
+        predicted: ArrayLike | None = None,
+        X: ArrayLike | None = None,
+        *,
+        X_predicted: ArrayLike | None = None,
+        clusters: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        names: Sequence[str] | None = None,
     ) -> Estimates:
-        self.checked()
-        was = given(self.estimand, truth, X, clusters, groups, names)
-        rows = len(was.truth)
-        y = stand_in("predicted", was.truth, None if predicted is None else column("predicted", predicted, rows))
-        x = stand_in(
-            "X_predicted", was.design, None if X_predicted is None else table("X_predicted", X_predicted, rows)
-        )
-        return self.told(sample(self.estimand, was, y, x, self.intercept, pooled=pooled), tune)
+        """The table of estimates.
+
+        Args: truth (rows,), NaN where unlabelled; predicted (rows,) for every row, the labelled included; X (rows, d)
+        of regressions; where covariates are what is predicted, X has NaN in unlabelled rows and X_predicted is full;
+        clusters (rows,) whose rows depend on each other; groups (rows,) that get a fixed effect each; names of X's
+        columns.
+        """
+        was = self.given(truth, X, clusters, groups, names, predicted, X_predicted)
+        pooled, tune = self.use()
+        return self.told(sample(self.estimand, was, *was.stand_ins(), self.intercept, pooled=pooled), tune)
 
 
 @method("ppi", paper="angelopoulos2023prediction", also=("prediction-powered-inference",))
@@ -60,25 +66,8 @@ class PPI(TwoSamples):
 
     pooled: bool = False
 
-    def fit(
-        self,
-        truth: ArrayLike,
-        predicted: ArrayLike | None = None,
-        X: ArrayLike | None = None,
-        *,
-        X_predicted: ArrayLike | None = None,
-        clusters: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-        names: Sequence[str] | None = None,
-    ) -> Estimates:
-        """The table of estimates.
-
-        Args: truth (rows,), NaN where unlabelled; predicted (rows,) for every row, the labelled included; X (rows, d)
-        of regressions; where covariates are what is predicted, X has NaN in unlabelled rows and X_predicted is full;
-        clusters (rows,) whose rows depend on each other; groups (rows,) that get a fixed effect each; names of X's
-        columns.
-        """
-        return self._given(truth, predicted, X, X_predicted, clusters, groups, names, self.pooled, "")
+    def use(self) -> tuple[bool, str]:
+        return self.pooled, ""
 
 
 @method("ppi-plus-plus", paper="angelopoulos2023ppipp", also=("power-tuned-ppi",))
@@ -99,17 +88,5 @@ class PPIPlusPlus(TwoSamples):
 
     elementwise: bool = False
 
-    def fit(
-        self,
-        truth: ArrayLike,
-        predicted: ArrayLike | None = None,
-        X: ArrayLike | None = None,
-        *,
-        X_predicted: ArrayLike | None = None,
-        clusters: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-        names: Sequence[str] | None = None,
-    ) -> Estimates:
-        """The table of estimates; arguments as in ``PPI.fit``."""
-        tune = "element" if self.elementwise else "overall"
-        return self._given(truth, predicted, X, X_predicted, clusters, groups, names, False, tune)
+    def use(self) -> tuple[bool, str]:
+        return False, "element" if self.elementwise else "overall"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .sample import Floats, Sample
+from .given import Floats
+from .sample import Sample
 
 
 @dataclass(frozen=True)

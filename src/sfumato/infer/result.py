@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from sfumato.parts.escape import visible
 
-from .sample import Floats
+from .given import Floats
 
 
 @dataclass(frozen=True)
