@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import pytest
 import torch
 
 from sfumato.parts import belief_propagation as bp
+from sfumato.parts.count_messages import from_counts
 
 T = torch.tensor
 
@@ -75,32 +75,6 @@ def test_many_classes_with_edges_are_nearer_than_shares_alone() -> None:
     assert float((got - want).abs().mean()) < 0.5 * float((shares - want).abs().mean())
 
 
-def test_messages_of_counts_in_slices_are_those_at_once(monkeypatch) -> None:
-    sizes = T([1, 7, 30, 2, 2, 16])
-    offsets = torch.cat([T([0]), sizes.cumsum(0)])
-    h = torch.randn(58, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    count = sizes // 2
-    want = bp.from_counts(h, offsets, count, 10.0)
-    monkeypatch.setattr(bp, "ROOM", 40)
-    assert len(bp._slices(offsets)) > 2
-    assert torch.allclose(bp.from_counts(h, offsets, count, 10.0), want, rtol=1e-12)
-
-
-def test_the_message_of_a_count_is_that_of_the_sum_over_labels() -> None:
-    h = T([0.3, -1.0, 2.0], dtype=torch.float64)
-    got = bp.from_counts(h, T([0, 3]), T([2]), 0.8)
-    for i in range(3):
-        rest = [j for j in range(3) if j != i]
-        odds = []
-        for mine in (1, 0):
-            total = 0.0
-            for y in itertools.product((0, 1), repeat=2):
-                likely = math.exp(sum(float(h[j]) * v for j, v in zip(rest, y, strict=True)))
-                total += likely * math.exp(-0.8 * (mine + sum(y) - 2) ** 2)
-            odds.append(total)
-        assert float(got[i]) == pytest.approx(math.log(odds[0] / odds[1]), abs=1e-12)
-
-
 def test_a_bag_of_thousands_keeps_its_count() -> None:
     n = 3000
     h = torch.randn(n, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -108,5 +82,25 @@ def test_a_bag_of_thousands_keeps_its_count() -> None:
         torch.zeros(2, 0, dtype=torch.long), torch.zeros(0), T([0, n]), T([[n - 700, 700]]), 10.0, 3, 0
     )
     assert torch.allclose(belief[:, 1], torch.full((n,), 700 / n, dtype=torch.float64), atol=1e-6)
-    message = bp.from_counts(h, T([0, n]), T([700]), 10.0)
+    message = from_counts(h, T([0, n]), T([700]), 10.0)
     assert float(torch.sigmoid(h + message).sum()) == pytest.approx(700, abs=0.5)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_messages_renewed_in_slices_are_those_at_once(monkeypatch, k) -> None:
+    edges = T([[0, 0, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6, 7]])
+    coupling = torch.linspace(0, 3, 7, dtype=torch.float64)
+    counts = T([[1, 3], [4, 0]]) if k == 2 else T([[1, 1, 2], [0, 4, 0]])
+    want = bp.marginals(edges, coupling, T([0, 4, 8]), counts, 2.0)
+    monkeypatch.setattr(bp, "EDGES", 2)
+    assert torch.equal(bp.marginals(edges, coupling, T([0, 4, 8]), counts, 2.0), want)
+
+
+@pytest.mark.parametrize("k", [2, 5])
+def test_what_crosses_an_edge_is_the_sum_over_the_neighbours_labels(k) -> None:
+    told = torch.randn(4, k - 1, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    coupling = T([0.0, 0.3, 5.0, 800.0], dtype=torch.float64)
+    whole = torch.cat([torch.zeros(4, 1, dtype=torch.float64), told], 1)
+    apart = coupling[:, None, None] * (1 - torch.eye(k, dtype=torch.float64))
+    said = torch.logsumexp(whole[:, None, :] - apart, 2)
+    assert torch.allclose(bp.agree(told, coupling), said[:, 1:] - said[:, :1], atol=1e-12)

@@ -2,53 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sfumato.labels.counts import log_counts
 from sfumato.labels.heads import log_softmax
 
-ROOM = 1 << 22  # squared sizes of the bags whose counts are worked on at a time
+from .count_messages import from_counts
+
+EDGES = 1 << 17  # edges whose messages are renewed at a time
 
 
-def _slices(offsets: Tensor) -> list[tuple[int, int]]:
-    """Ranges of bags whose squared sizes make up about ROOM each."""
-    part = torch.cumsum((offsets[1:] - offsets[:-1]).double() ** 2, 0).div(ROOM).floor()
-    ends = [0, *((part[1:] != part[:-1]).nonzero().squeeze(1) + 1).tolist(), len(part)]
-    return list(itertools.pairwise(ends))
-
-
-def from_counts(log_odds: Tensor, offsets: Tensor, count: Tensor, weight: float) -> Tensor:
-    r"""(rows,) the message of each bag to its rows: the log odds of y_i = 1 that the others and the count leave.
-
-    The factor of a bag is exp(-weight (sum_i y_i - count)^2); its messages are exact, by the gradient of
-    log sum_c P(c) exp(-weight (c - count)^2) over the exact distribution P of the count.
-
-    Args: log_odds (rows,) what the rest of the graph says of each row; offsets (bags + 1,) where bags begin; count
-    (bags,); weight > 0.
+def agree(odds: Tensor, coupling: Tensor) -> Tensor:
+    r"""(edges, K - 1) what a neighbour's labels say across an edge, from what the neighbour is told, both as log odds
+    against class 0: log sum_l exp(m_l - coupling [k != l]), less the same of k = 0.
     """
-    out = torch.empty_like(log_odds)
-    tiny = torch.finfo(log_odds.dtype).tiny
-    for first, last in _slices(offsets):
-        here = slice(int(offsets[first]), int(offsets[last]))
-        with torch.enable_grad():
-            h = log_odds[here]
-            at = torch.stack([F.logsigmoid(-h), F.logsigmoid(h)], 1).detach().requires_grad_()
-            table = log_counts(at, offsets[first : last + 1] - offsets[first])
-            off = torch.arange(table.shape[1], device=h.device) - count[first:last, None]
-            total = torch.logsumexp(table - weight * off.to(table.dtype) ** 2, 1).sum()
-            (b,) = torch.autograd.grad(total, at)
-        out[here] = b[:, 1].clamp_min(tiny).log() - b[:, 0].clamp_min(tiny).log() - h
-    return out
-
-
-def agree(messages: Tensor, coupling: Tensor) -> Tensor:
-    r"""(edges, K) log sum_l exp(m_l - coupling [k != l]), normalised: what a neighbour's labels say across an edge."""
+    if odds.shape[1] == 1:  # log (e^(m + J) + 1) / (e^m + e^J)
+        both, j = odds[:, 0], coupling
+        return (F.softplus(both + j) - F.softplus(both - j) - j)[:, None]
+    whole = F.pad(odds, (1, 0))
     stay = torch.log(-torch.expm1(-coupling))[:, None]  # log(1 - e^-J); -inf where J = 0
-    return log_softmax(torch.logaddexp(torch.logsumexp(messages, 1, keepdim=True) - coupling[:, None], stay + messages))
+    said = torch.logaddexp(torch.logsumexp(whole, 1, keepdim=True) - coupling[:, None], stay + whole)
+    return said[:, 1:] - said[:, :1]
 
 
 def marginals(
@@ -73,25 +48,36 @@ def marginals(
     n, k = int(offsets[-1]), counts.shape[1]
     e = edges.shape[1]
     source, goal = torch.cat([edges[0], edges[1]]), torch.cat([edges[1], edges[0]])
-    back = torch.cat([torch.arange(e, 2 * e, device=edges.device), torch.arange(e, device=edges.device)])
-    both = torch.cat([coupling, coupling]).double()
+    coupling = coupling.double()
     told = (1,) if k == 2 else tuple(range(k))
-    across = torch.full((2 * e, k), -torch.log(torch.tensor(float(k))).item(), dtype=torch.float64, device=edges.device)
+    across = torch.zeros(2 * e, k - 1, dtype=torch.float64, device=edges.device)  # log odds against class 0
     bag = across.new_zeros(n, k)
-    field, belief = across.new_zeros(n, k), across.new_full((n, k), 1 / k)
+    total, belief = across.new_zeros(n, k - 1), across.new_full((n, k), 1 / k)
     for _ in range(iterations):
-        total = field + bag
-        across = damping * across + (1 - damping) * agree(total[source] - across[back], both)
-        field = across.new_zeros(n, k).index_add(0, goal, across)
-        new = torch.zeros_like(bag)
+        _renew(across, total, source, coupling, damping)
+        field = F.pad(torch.zeros_like(total).index_add(0, goal, across), (1, 0))
+        total, new = field + bag, torch.zeros_like(bag)
         for j in told:
-            total = field + bag
-            rest = torch.cat([total[:, :j], total[:, j + 1 :]], 1).logsumexp(1)
+            rest = total[:, 1 - j] if k == 2 else torch.cat([total[:, :j], total[:, j + 1 :]], 1).logsumexp(1)
             new[:, j] = from_counts(total[:, j] - bag[:, j] - rest, offsets, counts[:, j], weight)
         bag = damping * bag + (1 - damping) * new
-        after = log_softmax(field + bag).exp()
+        total = field + bag
+        after = log_softmax(total).exp()
+        total = total[:, 1:] - total[:, :1]
         moved = float((after - belief).abs().max())
         belief = after
         if moved < tolerance:
             break
     return belief
+
+
+def _renew(across: Tensor, total: Tensor, source: Tensor, coupling: Tensor, damping: float) -> None:
+    """The messages across every edge, both ways, in place: an edge's two messages need each other's old one alone."""
+    e = len(coupling)
+    for first in range(0, e, EDGES):
+        there = slice(first, min(e, first + EDGES))
+        back = slice(e + there.start, e + there.stop)
+        old, answer = across[there], across[back]
+        j = coupling[there]
+        new = [agree(total[source[a]] - b, j) for a, b in ((there, answer), (back, old))]
+        across[there], across[back] = (damping * m + (1 - damping) * n for m, n in zip((old, answer), new, strict=True))

@@ -11,7 +11,7 @@ from sfumato.checks.learning import small_set
 from sfumato.core.errors import ParameterError
 from sfumato.labels import SOFTMAX, Bags, Counts
 from sfumato.learn.bags import llp_bp
-from sfumato.learn.bags.llp_bp import LLPBP, decided, near_pairs
+from sfumato.learn.bags.llp_bp import LLPBP, blocks, decided, near_pairs
 from sfumato.learn.bags.proportion import Proportion
 from sfumato.train.config import Config
 from sfumato.train.loop import Run
@@ -34,14 +34,27 @@ def test_near_rows_are_paired_once_with_their_similarity() -> None:
     assert torch.allclose(near, torch.exp(-d / d.median()))
 
 
-def test_many_rows_look_for_neighbours_within_random_blocks(monkeypatch) -> None:
+def test_many_rows_look_for_neighbours_within_blocks_of_a_projection_tree(monkeypatch) -> None:
     monkeypatch.setattr(llp_bp, "BLOCK", 10)
-    edges, near = near_pairs(torch.randn(35, 3, generator=gen()), 2, gen(1))
+    monkeypatch.setattr(llp_bp, "WHOLE", 20)
+    x = torch.randn(35, 3, generator=gen())
     block = torch.empty(35, dtype=torch.long)
-    for number, rows in enumerate(torch.randperm(35, generator=gen(1)).tensor_split(4)):
+    leaves = blocks(x, gen(1))
+    for number, rows in enumerate(leaves):
         block[rows] = number
+    assert sorted(torch.cat(leaves).tolist()) == list(range(35)) and {len(rows) for rows in leaves} == {8, 9}
+    edges, near = near_pairs(x, 2, gen(1))
     assert torch.equal(block[edges[0]], block[edges[1]]) and len(near) == edges.shape[1] >= 35
     assert near_pairs(torch.randn(1, 3), 5, gen())[0].shape == (2, 0)
+
+
+def test_a_projection_tree_keeps_more_neighbours_than_chance(monkeypatch) -> None:
+    monkeypatch.setattr(llp_bp, "BLOCK", 50)
+    x = torch.randn(1600, 8, generator=gen())
+    everywhere = {tuple(e) for e in near_pairs(x, 3, gen())[0].T.tolist()}
+    monkeypatch.setattr(llp_bp, "WHOLE", 50)
+    found = {tuple(e) for e in near_pairs(x, 3, gen())[0].T.tolist()}
+    assert len(everywhere & found) / len(everywhere) > 5 * 50 / 1600
 
 
 def test_classes_as_likely_share_a_decision() -> None:

@@ -18,28 +18,46 @@ from sfumato.parts.schedule import epochs_of
 
 from .proportion import Proportion, proportion_losses
 
-BLOCK = 1 << 14  # rows among which neighbours are looked for
+BLOCK = 1 << 12  # most rows among which neighbours are looked for, where there are more than WHOLE
+WHOLE = 1 << 14
+
+
+def blocks(x: Tensor, rng: torch.Generator) -> list[Tensor]:
+    """Row numbers in blocks of at most BLOCK, halved by the median of random projections of the unit rows.
+
+    Near rows mostly fall into one block (a random projection tree, dasgupta2008random).
+    """
+    left, done = [torch.arange(len(x))], []
+    while left:
+        rows = left.pop()
+        if len(rows) <= BLOCK:
+            done.append(rows)
+            continue
+        there = x[rows]
+        way = torch.randn(x.shape[1], generator=rng, device=rng.device).to(x.device, x.dtype)
+        at = (there @ way) / there.norm(dim=1).clamp_min(1e-30)
+        left += rows[at.argsort(stable=True).cpu()].tensor_split(2)
+    return done
 
 
 def near_pairs(x: Tensor, k: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """(edges (2, E), similarity (E,)): the k nearest rows of each row by cosine, each pair once, and exp(-d / scale).
 
-    d is the Euclidean distance, scale its median over pairs that differ. Rows beyond BLOCK are dealt at random into
-    blocks of that size, and neighbours are those of the own block.
+    d is the Euclidean distance, scale its median over pairs that differ. Among more than WHOLE rows neighbours are
+    those of the own block of ``blocks``.
     """
-    flat = x.detach().flatten(1).double().cpu()
+    flat = x.detach().flatten(1).cpu()
     n = len(flat)
-    order = torch.randperm(n, generator=rng, device=rng.device).cpu() if n > BLOCK else torch.arange(n)
     pairs = [torch.zeros(2, 0, dtype=torch.long)]
-    for rows in order.tensor_split(-(-n // BLOCK)):
+    for rows in blocks(flat, rng) if n > WHOLE else [torch.arange(n)]:
         many = min(k, len(rows) - 1)
         if many:
-            found = torch.from_numpy(nearest(flat[rows].numpy(), many, metric="cosine")[1])
+            found = torch.from_numpy(nearest(flat[rows].double().numpy(), many, metric="cosine")[1])
             pairs.append(torch.stack([rows.repeat_interleave(many), rows[found.reshape(-1)]]))
     pair = torch.cat(pairs, 1).sort(0).values
     code = torch.unique(pair[0] * n + pair[1])
     edges = torch.stack([code // n, code % n])
-    parts = [(flat[a] - flat[b]).norm(dim=1) for a, b in (part.unbind(0) for part in edges.split(BLOCK, 1))]
+    parts = [(flat[a].double() - flat[b].double()).norm(dim=1) for a, b in (p.unbind(0) for p in edges.split(WHOLE, 1))]
     distance = torch.cat(parts)
     apart = distance[distance > 0]
     scale = float(apart.median()) if len(apart) else 1.0
@@ -67,7 +85,8 @@ class LLPBP(Proportion):
     count is one factor, whose messages are exact (released: a factor for every pair of a bag, g^2 of them); with more
     than two classes, the paper has two, one factor per class and bag. The released network sees the bag's share
     through a pooled layer of its own; here it is the proportion loss. Among more than 16,384 rows neighbours are looked
-    for in random blocks of that many. The graph is held as one: needs all rows in memory. The count is soft: near rows
+    for in blocks of at most 4,096, the leaves of a tree of random projections. The graph is held as one: needs all rows
+    in memory. The count is soft: near rows
     that are sure of themselves can outvote it, in small bags above all; a large lam_bag makes it hard.
 
     Args: lam_near >= 0 and lam_bag > 0 (both 10, as released); neighbours >= 1; rounds >= 1; iterations >= 1 of
