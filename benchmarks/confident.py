@@ -22,6 +22,7 @@ import numpy as np
 from cleanlab.filter import find_label_issues as theirs
 from numpy.typing import NDArray
 
+from sfumato.score import FILTERS
 from sfumato.score import find_label_issues as ours
 
 Array = NDArray[Any]
@@ -34,6 +35,12 @@ CPU seconds (medians of {rounds} rounds in turn, the ratio taken pair by pair). 
 | rows x classes | type | marked | rows that differ | ours (s) | cleanlab (s) | cleanlab / ours | range | extra, ours | extra, cleanlab |
 |---|---|---|---|---|---|---|---|---|---|
 """  # noqa: E501
+EVERY = """
+Every filter, {rows:,} x 10 in float32, where the mask alone is 2.5 % of the input:
+
+| filter | marked | rows that differ | extra, ours |
+|---|---|---|---|
+"""
 
 
 def problem(n: int, k: int, kind: type) -> tuple[Array, Array]:
@@ -77,6 +84,18 @@ def line(n: int, k: int, kind: type, rounds: int) -> str:
     return text
 
 
+def filters(n: int) -> list[str]:
+    """What each filter marks and holds, at ten classes in float32."""
+    y, p = problem(n, 10, np.float32)
+    out = []
+    for name in FILTERS:
+        mask, peer = ours(y, p, name), np.asarray(theirs(y, p, filter_by=name, n_jobs=1))
+        held = 100 * peak(lambda name=name: ours(y, p, name)) / p.nbytes
+        out.append(f"| {name} | {int(mask.sum()):,} | {int((mask != peer).sum())} | {held:.1f} % |")
+        print(out[-1], flush=True)
+    return out
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
@@ -84,8 +103,10 @@ def main() -> None:
     parser.add_argument("--write", type=Path)
     told = parser.parse_args()
     lines = [line(told.rows, k, kind, told.rounds) for k in (10, 100) for kind in (np.float32, np.float64)]
+    every = filters(told.rows)
     if told.write:
-        told.write.write_text(HEAD.format(rounds=told.rounds) + "\n".join(lines) + "\n", encoding="utf-8")
+        page = HEAD.format(rounds=told.rounds) + "\n".join(lines) + "\n" + EVERY.format(rows=told.rows)
+        told.write.write_text(page + "\n".join(every) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

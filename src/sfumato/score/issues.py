@@ -24,6 +24,7 @@ FILTERS = (
     "low_self_confidence",
 )
 _QUALITY = 1024  # part of the probabilities' size: a block whose quality is asked for
+_ENTRY = 8  # bytes that a number of such a block costs, with the copy that a margin is taken from
 _BLOCK = 1 << 16
 
 
@@ -100,7 +101,7 @@ def _low(found: Confident, p: Floats, score: str, mask: Bools) -> None:
     """As many rows as were counted, of least quality; the probabilities are read twice."""
 
     def qualities() -> Iterator[tuple[slice, Floats]]:
-        for start, block in blocks(p, min(_BLOCK, room(p, _QUALITY))):
+        for start, block in blocks(p, min(_BLOCK, room(p, _QUALITY) // _ENTRY)):
             here = slice(start, start + len(block))
             yield here, label_quality(found.labels[here], block, score, quality=True)
 
