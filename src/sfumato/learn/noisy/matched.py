@@ -43,13 +43,6 @@ def matched(
     return both, label / label.sum(1, keepdim=True)
 
 
-def moved(old: Tensor, p: Tensor, weight: Tensor, momentum: float) -> Tensor:
-    """(K,) the running mean of p (n, K) over rows of ``weight`` (n,); it stands where nothing has weight."""
-    mass = weight.sum()
-    now = (p * weight[:, None]).sum(0) / torch.where(mass > 0, mass, 1.0)
-    return torch.where(mass > 0, momentum * old + (1 - momentum) * now, old)
-
-
 def one_hot(y: Tensor, like: Tensor) -> Tensor:
     """(n, K) the classes y (n,) as rows of the dtype and width of ``like`` (n, K)."""
     return F.one_hot(y, like.shape[1]).to(like.dtype)

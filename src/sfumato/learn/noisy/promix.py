@@ -21,7 +21,8 @@ from sfumato.parts.mixup import larger_share, shuffled_within
 from sfumato.parts.schedule import epochs_of, line
 
 from .auxiliary import WithAuxiliary
-from .matched import matched, moved, one_hot, small_in_class, sure_of_label
+from .matched import matched, one_hot, small_in_class, sure_of_label
+from .selection_bias import even, renewed, tilts
 
 
 @method("promix", paper="xiao2023promix")
@@ -76,16 +77,12 @@ class ProMix(Objective):
         return torch.ones(n)
 
     def stock(self, k: int) -> Tensor:
-        return torch.full((2, k), 1 / k)
+        return even(k)
 
     def epoch(self, z: Tensor, s: Noisy, w: Tensor | None, n: int, k: int, progress: float) -> dict[str, Tensor]:
         """Class-wise small loss: the share of each row's weight that is kept; no class goes without."""
         rho = self.rho_start + (self.rho_end - self.rho_start) * line(progress, 0.0, self.ramp)
         return {"rows": small_in_class(cross_entropy(z[:, :k], s.y), s.y, n, k, rho, w)}
-
-    def tilts(self, bank: Tensor) -> Tensor:
-        """(2, K) b log of the running means."""
-        return self.debias * bank.clamp_min(torch.finfo(bank.dtype).tiny).log()
 
     def chosen(
         self, z: Tensor, peer: Tensor, s: Noisy, w: Tensor | None, rows: Tensor, bank: Tensor, progress: float
@@ -96,7 +93,7 @@ class ProMix(Objective):
         own = sure_of_label(p, said, rows, self.tau)
         if progress < self.guess_at:
             return own, said
-        guess = one_hot((z - self.tilts(bank)[0]).argmax(1), z)
+        guess = one_hot((z - tilts(bank, self.debias)[0]).argmax(1), z)
         return matched(p, torch.softmax(peer, dim=1), own, said, guess, w, self.tau, self.enough)
 
     def risk(
@@ -117,7 +114,7 @@ class ProMix(Objective):
         k = z.shape[1] // 2
         if progress < epochs_of(self.warmup, epochs) / epochs:
             return mean(cross_entropy(z[:, :k], s.y), w)
-        tilt, rest_tilt = self.tilts(bank).to(z.dtype)
+        tilt, rest_tilt = tilts(bank, self.debias).to(z.dtype)
         chosen, label = self.chosen(z.detach(), peer, s, w, rows, bank, progress)
         weight = chosen if w is None else chosen * w
         others = 1 - chosen if w is None else (1 - chosen) * w
@@ -148,8 +145,5 @@ class ProMix(Objective):
         if progress < epochs_of(self.warmup, epochs) / epochs:
             return {}
         chosen, _ = self.chosen(z, peer, s, w, rows, bank, progress)
-        p, weight = torch.softmax(z[:, : z.shape[1] // 2], dim=1), torch.ones_like(chosen) if w is None else w
-        shares = (chosen * weight, (1 - chosen) * weight)
-        return {
-            "bank": torch.stack([moved(old, p, share, self.momentum) for old, share in zip(bank, shares, strict=True)])
-        }
+        p = torch.softmax(z[:, : z.shape[1] // 2], dim=1)
+        return {"bank": renewed(bank, p, chosen, w, self.momentum)}
