@@ -14,6 +14,7 @@ from torch import Tensor
 from sfumato.core.errors import ParameterError, RefusedError, ShapeError
 from sfumato.labels import (
     Bags,
+    BiasedComplementary,
     Complementary,
     Distribution,
     Exact,
@@ -60,13 +61,17 @@ def likelihood(log_p: Tensor, labels: Labels, law: Law) -> Measured:
 
     Args: log_p (n, K) predicted log P(truth | x); labels of n observations; law with its needs filled in.
     """
+    _check_known("likelihood", law)
+    return _mean(law.log_prob(log_p, labels))
+
+
+def _check_known(name: str, law: Law | type[Law]) -> None:
     if isinstance(law, type):
         raise RefusedError(
-            f"likelihood under {law.__name__}, whose {', '.join(law.needs())} this method does not learn",
+            f"{name} under {law.__name__}, whose {', '.join(law.needs())} this method does not learn",
             "a law that is known",
             "pass it as a need, or choose another criterion",
         )
-    return _mean(law.log_prob(log_p, labels))
 
 
 def agreement(log_p: Tensor, labels: Labels, law: Law) -> Measured:
@@ -114,6 +119,7 @@ def unbiased_accuracy(log_p: Tensor, labels: Labels, law: Law) -> Measured:
     """Accuracy by the law's signed rewrite of the 0-1 loss: unbiased wherever the law is right; 95 % normal interval
     over strata. Where several classes may hold it is the share of right answers to "does it hold?".
     """
+    _check_known("unbiased-accuracy", law)
     signed = law.rewrite(labels, torch.float64)
     losses = _wrong_answers(log_p) if isinstance(labels, MultiLabel) else zero_one_losses(log_p.double())
     value = 1 - float(signed.parts(losses).sum())
@@ -208,8 +214,8 @@ CRITERIA: dict[str, Callable[[Tensor, Any, Any], Measured]] = {
     "divergence": divergence,
     "oracle-accuracy": oracle_accuracy,
 }
-# For epochs, scores, and methods where sfumato.portfolio has no criterion of its own; docs/measurements/auto.md says
-# what each won (read off true test labels: an oracle).
+# For epochs, scores, and methods where sfumato.portfolio has no criterion of its own and no law says better;
+# docs/measurements/{auto,weak}.md say what each won (read off true test labels: an oracle).
 DEFAULT = {
     "exact": "agreement",
     "noisy": "agreement",
@@ -259,21 +265,48 @@ SHORT_LIST = {
     "targets": ("l1",),
     "lower": ("l1", "u2-regression"),
 }
+# The same where the labels are known to follow such a matrix, of which the other methods know nothing.
+BIASED_LIST = ("average", "scl-nl", "l-w", "forward")
 # Kinds whose labels suggest no class for a single row: nobody who knows no better would know what to do, and the first
 # of the list is no naive baseline.
 NO_BASELINE = frozenset({"pairs", "triplets", "similarities"})
 
 
-def default(kind: str) -> str:
-    """The criterion of a kind where nobody names one; every law has a likelihood."""
+def default(kind: str, law: Law | type[Law] | None = None) -> str:
+    """The criterion where nobody names one: that of the law which the labels are known to follow, where it says better
+    than their kind; every law has a likelihood.
+
+    A biased matrix of complementary labels is told apart from the uniform law here: the inverse that an unbiased
+    accuracy needs multiplies chance until methods cannot be told apart, the likelihood needs none (decision 23).
+
+    Args: kind of the labels; law, as stated or filled in, None where nobody knows it.
+    """
+    if biased(law):
+        return "likelihood"
     return DEFAULT.get(kind, "likelihood")
 
 
-def criterion(name: str, log_p: Tensor, labels: Labels, law: Law) -> Measured:
+def biased(law: Law | type[Law] | None) -> bool:
+    """Whether complementary labels follow a matrix that is not the uniform one."""
+    if isinstance(law, type):
+        return issubclass(law, BiasedComplementary)
+    if not isinstance(law, BiasedComplementary):
+        return False
+    even = BiasedComplementary.uniform(len(law.transition)).transition.to(law.transition)
+    return not torch.allclose(law.transition, even, rtol=0, atol=1e-6)
+
+
+def short_list(kind: str, law: Law | type[Law] | None = None) -> tuple[str, ...]:
+    """What method="auto" trains of a kind without a table, the naive baseline first."""
+    return BIASED_LIST if biased(law) else SHORT_LIST[kind]
+
+
+def criterion(name: str, log_p: Tensor, labels: Labels, law: Law | type[Law]) -> Measured:
     """A criterion by name, higher is better.
 
-    Args: name, a key of CRITERIA; log_p (n, K), one line per row that the labels show; labels; law. Errors: unknown
-    name, unequal lengths, a criterion that this kind or law does not have.
+    Args: name, a key of CRITERIA; log_p (n, K), one line per row that the labels show; labels; law, its class
+    where a fact of it is missing. Errors: unknown name, unequal lengths, a criterion that this kind or law does not
+    have.
     """
     if name not in CRITERIA:
         raise ParameterError(f"criterion {name!r}", f"one of {sorted(CRITERIA)}")

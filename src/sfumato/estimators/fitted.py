@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from sfumato import select
 from sfumato.core.errors import NeedError, ParameterError, RefusedError, SfumatoError, ShapeError
 from sfumato.data.encoder import TableEncoder
-from sfumato.labels import Labels, Law
+from sfumato.judge import filled
+from sfumato.labels import Labels
 from sfumato.learn.objective import Objective
 from sfumato.train.store import Store
 from sfumato.train.world import join
@@ -89,7 +90,11 @@ class Fitted(Settings, ABC):
             return self._averaged(self.objective_, self.outputs(X), self.banks_)
 
     def criterion(self, X: Any, labels: Any, name: str | None = None) -> select.Measured:
-        """A criterion of sfumato.select on held-out rows and their (weak) labels; higher is better."""
+        """A criterion of sfumato.select on held-out rows and their (weak) labels; higher is better.
+
+        Without a name it is the one that the fitted law asks for: where two fits assume unlike laws, name one criterion
+        and pass both the same ``law`` before comparing their values.
+        """
         self._fitted()
         labels = self._read(labels)
         if labels.k != self.k_:
@@ -98,7 +103,14 @@ class Fitted(Settings, ABC):
                 "the same classes",
                 "pass classes=clf.classes_ to the labels",
             )
-        name = name or self.choose_by or select.default(labels.kind)
+        law = filled(self.law_ if isinstance(labels, self.law_.eats) else labels.default_law(), labels, self.needs_)
+        name = name or self.choose_by or select.default(labels.kind, law)
+        if isinstance(law, type) and name in ("likelihood", "unbiased-accuracy"):
+            raise NeedError(
+                f"{name} under {law.__name__} needs {[f for f in law.needs() if f not in self.needs_]}",
+                "a method fitted under that law",
+                "choose another criterion",
+            )
         log_p = self._log_p(X)
         if len(log_p) != (labels.n_rows() or len(log_p)):
             raise ShapeError(f"X with {len(log_p)} rows and {len(labels)} labels", "one label per row")
@@ -107,24 +119,7 @@ class Fitted(Settings, ABC):
             if int(rows.max()) >= len(log_p):
                 raise ShapeError(f"labels that speak of row {int(rows.max())} of X with {len(log_p)} rows", "rows of X")
             log_p = log_p[rows]
-        return select.criterion(name, log_p, labels, self._law_over(labels, name))
-
-    def _law_over(self, labels: Labels, name: str) -> Any:
-        """The fitted law, or the labels' own law where they are of another kind, with its fields filled in."""
-        law: Any = self.law_ if isinstance(labels, self.law_.eats) else labels.default_law()
-        if isinstance(law, Law):
-            return law
-        values = {**law.read(labels), **self.needs_}
-        missing = [field for field in law.needs() if field not in values]
-        if not missing:
-            return law(**{field: values[field] for field in law.needs()})
-        if name in ("likelihood", "unbiased-accuracy"):
-            raise NeedError(
-                f"{name} under {law.__name__} needs {missing}",
-                "a method fitted under that law",
-                "choose another criterion",
-            )
-        return law
+        return select.criterion(name, log_p, labels, law)
 
     def save(self, path: str | Path) -> None:
         """Write a model directory: model.safetensors and model.json, no pickle."""

@@ -17,6 +17,7 @@ from sfumato.choice import Choice
 from sfumato.core.errors import ParameterError, RefusedError
 from sfumato.core.streams import rng
 from sfumato.data.encoder import TableEncoder
+from sfumato.judge import filled
 from sfumato.labels import Labels, Law
 from sfumato.learn.objective import Objective
 from sfumato.train import learned
@@ -177,7 +178,7 @@ class Learner(Fitted):
         self.method_ = getattr(type(objective), "card", None)
         self.head_ = head
         held, kept = labels.cover(held)
-        validate = None if whole else self._validator(objective, x[held], kept, law, held)
+        validate = None if whole else self._validator(objective, x[held], kept, filled(law, labels, values), held)
         bar = Bar()
         on_epoch = self.verbose if callable(self.verbose) else (bar if self.verbose else None)
         save = None if self.checkpoint is None else Path(self.checkpoint)
@@ -200,7 +201,7 @@ class Learner(Fitted):
     def _validator(
         self, objective: Objective, x: Tensor, labels: Labels, law: Any, held: Tensor
     ) -> Callable[[Run], float]:
-        name = self.choose_by or select.default(labels.kind)
+        name = self.choose_by or select.default(labels.kind, law)
 
         def measure(run: Run) -> float:
             found = learned.law_on(run, x) or (law.at(held) if isinstance(law, Law) else law)
