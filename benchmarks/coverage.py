@@ -36,7 +36,7 @@ from sfumato.infer.sample import Sample
 
 Floats = NDArray[np.float64]
 FIELDS = ("method", "case", "accuracy", "coefficient", "runs", "failed", "coverage", "width", "gold_coverage")
-FIELDS += ("gold_width", "naive_coverage", "seconds")
+FIELDS += ("gold_width", "naive_coverage", "student_coverage", "student_width", "gold_student_coverage", "seconds")
 ROWS, LABELS, RUNS = 2000, 200, 2000
 BETA = np.array([0.2, 0.8, -0.5])
 CELLS = np.array([[a, b] for a in (-1.0, 0.0, 1.0) for b in (-1.0, 1.0)])
@@ -182,6 +182,7 @@ def run_once(
     if w.X_surrogate is not None and X is not None:
         truth, X[~labelled, 1] = w.truth, np.nan
     told: dict[str, Any] = {"estimand": family, "q": 0.7, "intercept": case != "fixed effects"}
+    told["interval"] = "normal" if family == "quantile" else "student"  # one fit tells both: see ``normal``
     extra = {} if w.groups is None else {"groups": w.groups, "clusters": w.clusters}
     if name == "cross-ppi":
         features = np.column_stack([w.surrogate, w.X])
@@ -195,6 +196,18 @@ def run_once(
         cls = PPI if name == "ppi" else PPIPlusPlus
         table = cls(**told).fit(truth, w.surrogate, X, X_predicted=w.X_surrogate, **extra)
     return table, naive(family, w, told["intercept"]), w.value
+
+
+def normal(table: Estimates) -> tuple[Floats, Floats]:
+    """The normal interval's ends; a quantile's come from its test as they are."""
+    if table.estimand == "quantile":
+        return table.low, table.high
+    off = float(norm.isf((1 - table.level) / 2)) * table.std_error
+    return table.estimate - off, table.estimate + off
+
+
+def held(ends: tuple[Floats, Floats], value: Floats) -> NDArray[np.bool_]:
+    return np.asarray((ends[0] <= value) & (value <= ends[1]))
 
 
 def census(y: Floats, x: Floats, clusters: NDArray[np.int64] | None = None) -> Sample:
@@ -237,7 +250,7 @@ def measure(name: str, case: str, error: float, runs: int) -> list[dict[str, Any
     """The rows of one case: coverage and mean width per coefficient; a run that raises is counted as a miss."""
     began = time.process_time()
     value = BETA[1:] if case == "fixed effects" else population(case)
-    hit, width, gold_hit, gold_width, naive_hit = (np.zeros(len(value)) for _ in range(5))
+    hit, width, gold_hit, gold_width, naive_hit, wide_hit, wide, gold_wide = (np.zeros(len(value)) for _ in range(8))
     failed = golds = 0
     for seed in range(runs):
         try:
@@ -246,13 +259,18 @@ def measure(name: str, case: str, error: float, runs: int) -> list[dict[str, Any
             failed += 1
             continue
         k = len(value)
-        hit += (table.low <= value) & (value <= table.high)
-        width += table.width
-        naive_hit += (ends[0, :k] <= value) & (value <= ends[1, :k])
+        low, high = normal(table)
+        hit += held((low, high), value)
+        width += high - low
+        wide_hit += held((table.low, table.high), value)
+        wide += table.width
+        naive_hit += held((ends[0, :k], ends[1, :k]), value)
         if table.gold is not None:
             golds += 1
-            gold_hit += (table.gold.low <= value) & (value <= table.gold.high)
-            gold_width += table.gold.width
+            low, high = normal(table.gold)
+            gold_hit += held((low, high), value)
+            gold_width += high - low
+            gold_wide += held((table.gold.low, table.gold.high), value)
     spent = time.process_time() - began
     told = {"method": name, "case": case, "accuracy": round(1 - error, 2), "runs": runs, "failed": failed}
     return [
@@ -264,6 +282,9 @@ def measure(name: str, case: str, error: float, runs: int) -> list[dict[str, Any
             "gold_coverage": round(gold_hit[j] / max(golds, 1), 4),
             "gold_width": round(gold_width[j] / max(golds, 1), 5),
             "naive_coverage": round(naive_hit[j] / max(runs - failed, 1), 4),
+            "student_coverage": round(wide_hit[j] / runs, 4),
+            "student_width": round(wide[j] / max(runs - failed, 1), 5),
+            "gold_student_coverage": round(gold_wide[j] / max(golds, 1), 4),
             "seconds": round(spent, 1),
         }
         for j in range(len(value))
@@ -271,7 +292,8 @@ def measure(name: str, case: str, error: float, runs: int) -> list[dict[str, Any
 
 
 def cell(name: str, case: str, error: float, runs: int, rows: int, labels: int) -> None:
-    """One line per coefficient: coverage, and the variance that is stated beside the one that is seen.
+    """One line per coefficient: coverage, the variance that is stated beside the one that is seen, and in how many %
+    of the runs the normal interval lies below or above the truth; df: median degrees of freedom of Student's interval.
 
     A normal interval whose stated variance is right on average still covers too often where the standard error grows
     as the estimate strays. ``symmetric``: coverage if every run used the same standard error, the one that is seen.
@@ -280,20 +302,28 @@ def cell(name: str, case: str, error: float, runs: int, rows: int, labels: int) 
     value = BETA[1:] if case == "fixed effects" else population(case)
     found = np.stack([t.estimate for t in tables])
     stated = np.stack([t.std_error for t in tables])
-    hit = np.mean([(t.low <= value) & (value <= t.high) for t in tables], axis=0)
+    hit = np.mean([held(normal(t), value) for t in tables], axis=0)
+    wide = 100 * np.mean([held((t.low, t.high), value) for t in tables], axis=0)
+    below, above = (
+        100 * np.mean(sides, axis=0)
+        for sides in ([normal(t)[1] < value for t in tables], [normal(t)[0] > value for t in tables])
+    )
+    df = np.median([t.df for t in tables], axis=0)
     off = np.abs(found - value)
     apart = [float(np.corrcoef(off[:, j], stated[:, j])[0, 1]) for j in range(len(value))]
     flat = (off <= norm.isf(0.025) * found.std(0)).mean(0)
     print(
-        "| labelled | rows | runs | coefficient | coverage | stated / seen variance | corr(error, s.e.) | symmetric |"
+        "| labelled | rows | runs | coefficient | coverage | stated / seen variance | corr(error, s.e.) | symmetric "
+        "| below, above the truth | df | Student |"
     )
-    print("|-|-|-|-|-|-|-|-|")
+    print("|-|-|-|-|-|-|-|-|-|-|-|")
     for j, coefficient in enumerate(tables[0].names):
         ratio = float((stated[:, j] ** 2).mean() / found[:, j].var())
         chance = 100 * np.sqrt(hit[j] * (1 - hit[j]) / runs)
         print(
             f"| {labels} | {rows} | {runs} | {coefficient} | {100 * hit[j]:.2f} +- {chance:.2f} "
-            f"| {ratio:.3f} | {apart[j]:.2f} | {100 * flat[j]:.2f} |",
+            f"| {ratio:.3f} | {apart[j]:.2f} | {100 * flat[j]:.2f} | {below[j]:.1f}, {above[j]:.1f} | {df[j]:.0f} "
+            f"| {wide[j]:.2f} |",
             flush=True,
         )
 
@@ -316,7 +346,7 @@ def run(path: Path, runs: int, cases: Sequence[str]) -> None:
     """Every case that the file has not."""
     seen = {(r["method"], r["case"], r["accuracy"]) for r in done(path)}
     fresh = not path.exists()
-    for error, each in ((0.2, CASES), (0.1, CASES), (wrong_share(), REAL)):
+    for error, each in ((wrong_share(), REAL), (0.2, CASES), (0.1, CASES)):
         for name, case in each:
             if (name, case, str(round(1 - error, 2))) in seen or (cases and name not in cases):
                 continue
@@ -332,8 +362,9 @@ def run(path: Path, runs: int, cases: Sequence[str]) -> None:
 
 def table(path: Path) -> None:
     """The file as a Markdown table: one line per case, coefficients from the least to the largest."""
-    print("| method | case | accuracy | coverage | width / gold only | gold only covers | naive covers |")
-    print("|-|-|-|-|-|-|-|")
+    head = ("method", "case", "accuracy", "coverage", "width / gold only", "gold only covers", "naive covers")
+    print("| " + " | ".join([*head, "Student covers", "Student width / normal", "gold only, Student"]) + " |")
+    print("|" + "-|" * 10)
     cases: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in done(path):
         cases.setdefault((row["method"], row["case"], row["accuracy"]), []).append(row)
@@ -341,6 +372,9 @@ def table(path: Path) -> None:
         ratio = [float(r["width"]) / float(r["gold_width"]) for r in rows]
         cells = [_range([100 * float(r["coverage"]) for r in rows], 1), _range(ratio, 2)]
         cells += [_range([100 * float(r[c]) for r in rows], 1) for c in ("gold_coverage", "naive_coverage")]
+        wide = [float(r["student_width"]) / float(r["width"]) for r in rows]
+        student = [_range([100 * float(r[c]) for r in rows], 1) for c in ("student_coverage", "gold_student_coverage")]
+        cells += ["", "", ""] if "quantile" in key else [student[0], _range(wide, 3), student[1]]
         print("| " + " | ".join([*key, *cells]) + " |")
 
 

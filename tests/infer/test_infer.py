@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import root
 from scipy.special import expit
 from scipy.stats import binom, norm
+from scipy.stats import t as student
 from sklearn.linear_model import LinearRegression
 
 import sfumato as sf
@@ -333,10 +334,71 @@ def test_bootstrap_of_clusters_draws_whole_clusters() -> None:
     assert b.std_error[0] > 2 * DSL(learner=None, bootstrap=200).fit(truth, f).std_error[0]
 
 
+# ---------------------------------------------------------------- Student's intervals
+
+
+def test_student_s_degrees_of_freedom_are_satterthwaite_s() -> None:
+    truth, y, f, _, r = world()
+    n, N = r.sum(), (~r).sum()
+    parts = [((y - f)[r], n), (f[~r], N)]  # two samples: V = sum of s^2 / n, and the doubt of each s^2 from its rows
+    squares = [(v - v.mean()) ** 2 / (k * (k - 1)) for v, k in parts]
+    df = 2 * sum(q.sum() for q in squares) ** 2 / sum(len(q) * q.var() for q in squares)
+    plain, got = PPI().fit(truth, f), PPI(interval="student").fit(truth, f)
+    assert got.df[0] == pytest.approx(df, rel=1e-10)
+    assert got.std_error[0] == plain.std_error[0]
+    assert got.width[0] / plain.width[0] == pytest.approx(student.isf(0.025, df) / norm.isf(0.025), rel=1e-12)
+    assert got.p[0] == pytest.approx(2 * student.sf(abs(got.z[0]), df))
+    assert json.loads(json.dumps(got.to_dict()))["coefficients"][0]["df"] == got.df[0]
+    assert plain.to_dict()["coefficients"][0]["df"] is None
+
+
+def test_influences_of_one_size_leave_the_normal_interval() -> None:
+    y = np.tile([-1.0, 1.0], 20)
+    truth = np.concatenate([y, np.full(60, np.nan)])
+    got = PPI(interval="student").fit(truth, np.zeros(100))
+    assert got.df[0] > 1e12
+    assert got.width[0] == pytest.approx(PPI().fit(truth, np.zeros(100)).width[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("cls", [PPIPlusPlus, DSL])
+def test_clusters_count_as_the_rows_of_a_student_interval(cls: Any) -> None:
+    _, y, f, x, _ = world(rows=400)
+    keep = np.arange(4000) // 10  # ten copies of each row
+    r = keep % 4 == 0
+    told = {"learner": None} if cls is DSL else {}
+    a = cls("linear", interval="student", **told).fit(np.where(r, y[keep], np.nan), f[keep], x[keep], clusters=keep)
+    alone = r[::10]
+    b = cls("linear", interval="student", **told).fit(np.where(alone, y, np.nan), f, x, clusters=np.arange(400))
+    assert a.df == pytest.approx(b.df, rel=1e-8)
+    assert (a.df < 400).all()
+
+
+def test_a_quantile_s_test_is_inverted_at_student_s_level() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.exponential(size=200)
+    r = np.arange(200) < 30
+    plain, got = (PPI("quantile", interval=how).fit(np.where(r, y, np.nan), y + 1) for how in ("normal", "student"))
+    assert np.isfinite(got.df[0])
+    level = 1 - 2 * norm.sf(student.isf(0.025, got.df[0]))
+    same = PPI("quantile", level=level).fit(np.where(r, y, np.nan), y + 1)
+    assert (got.low[0], got.high[0]) == (same.low[0], same.high[0])
+    assert got.width[0] >= plain.width[0]
+
+
+def test_splits_share_their_middle_degrees_of_freedom() -> None:
+    truth, _, f, x, _ = world()
+    got = DSL("linear", learner=LinearRegression(), splits=3, interval="student").fit(truth, f, x)
+    assert got.df.shape == (3,)
+    assert got.width == pytest.approx(2 * student.isf(0.025, got.df) * got.std_error)
+
+
 # ---------------------------------------------------------------- power
 
 
-@pytest.mark.parametrize("method", [PPI(), PPIPlusPlus(), PPI("linear"), DSL("linear", learner=None)])
+@pytest.mark.parametrize(
+    "method",
+    [PPI(), PPIPlusPlus(interval="student"), PPI("linear"), DSL("linear", learner=None, interval="student")],
+)
 def test_the_expected_width_at_the_pilot_s_labels_is_the_pilot_s(method: Any) -> None:
     truth, _, f, x, r = world(rows=3000)
     got = method.fit(truth, f, x if method.estimand == "linear" else None)
@@ -400,6 +462,8 @@ T, F = np.array([1.0, 0, 1, np.nan, np.nan, np.nan]), np.array([1.0, 0, 1, 1, 0,
         (lambda: PPI("median").fit(T, F), ParameterError, "estimand='median'"),
         (lambda: PPI(level=1).fit(T, F), ParameterError, "level=1"),
         (lambda: PPI(bootstrap=3).fit(T, F), ParameterError, "bootstrap=3"),
+        (lambda: PPI(interval="t").fit(T, F), ParameterError, "interval='t'"),
+        (lambda: PPI(interval="student", bootstrap=50).fit(T, F), ParameterError, "with a bootstrap"),
         (lambda: PPI().fit(T, F[:5]), ShapeError, "predicted of shape"),
         (lambda: PPI().fit(T), NeedError, "no predictions for predicted"),
         (lambda: PPI().fit(F, F), LabelError, "no row without its true label"),

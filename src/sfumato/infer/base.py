@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from sfumato.core.errors import DivergedError, ParameterError, RefusedError
 from sfumato.core.roles import Inference
@@ -29,6 +30,9 @@ class Surrogate(Inference):
         q: the quantile's level, in (0, 1).
         intercept: a first column of ones, in regressions.
         level: coverage of the interval, in (0, 1).
+        interval: "normal", or "student": quantiles of Student's law with as many degrees of freedom as the standard
+            error is worth (Satterthwaite's, of the squared influences), for few labels or rare values. It widens
+            intervals; it does not move them, as skewness would ask. Not with a bootstrap.
         bootstrap: resamples for standard errors and percentile intervals, at least 20; 0 for the normal ones
             (quantile: the inverted test).
         seed: of resamples and folds.
@@ -38,6 +42,7 @@ class Surrogate(Inference):
     q: float = 0.5
     intercept: bool = True
     level: float = 0.95
+    interval: str = "normal"
     bootstrap: int = 0
     seed: int = 0
 
@@ -49,6 +54,10 @@ class Surrogate(Inference):
             raise ParameterError(f"q={self.q}, level={self.level}", "both inside (0, 1)")
         if self.bootstrap != 0 and self.bootstrap < 20:
             raise ParameterError(f"bootstrap={self.bootstrap}", "0 or at least 20")
+        if self.interval not in ("normal", "student"):
+            raise ParameterError(f"interval={self.interval!r}", "normal or student")
+        if self.interval == "student" and self.bootstrap:
+            raise ParameterError("interval='student' with a bootstrap", "one of the two")
 
     def given(
         self,
@@ -79,9 +88,14 @@ class Surrogate(Inference):
         return self._table(s, lam, gold)
 
     def _table(self, s: Sample, lam: Floats, gold: Estimates | None) -> Estimates:
-        z = float(norm.isf((1 - self.level) / 2))
-        k = len(s.names)
-        found = engine.fit(self.estimand, s, lam, self.q, z)
+        z = np.full(k := len(s.names), norm.isf((1 - self.level) / 2))
+        df = np.full(k, np.inf)
+        found = engine.fit(self.estimand, s, lam, self.q, float(z[0]))
+        if self.interval == "student":
+            df = engine.freedom(found.influence, s)[:k]
+            z = student.isf((1 - self.level) / 2, df)
+            if found.ends is not None:  # of the inverted test, at the new level
+                found = engine.fit(self.estimand, s, lam, self.q, float(z[0]))
         cov = engine.covariance(found.influence, s)[:k, :k]
         effect = np.ones(k)
         if s.clusters is not None:
@@ -117,4 +131,5 @@ class Surrogate(Inference):
             found.pieces[:, :k],
             s.pooled,
             effect,
+            df,
         )

@@ -33,7 +33,7 @@ class CrossPPI(Surrogate):
     Args:
         learner: "forest" (100 regression trees, leaves of 5), or a regressor with fit and predict; copied per fold.
         folds: K, at least 2.
-        estimand, q, intercept, level, bootstrap, seed: as in Surrogate; resamples keep the predictions.
+        estimand, q, intercept, level, interval, bootstrap, seed: as in Surrogate; resamples keep the predictions.
     """
 
     learner: Any = "forest"

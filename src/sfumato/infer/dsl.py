@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from sfumato.core.card import method
 from sfumato.core.errors import NeedError, ParameterError
@@ -43,8 +43,8 @@ class DSL(Surrogate):
             predictions stand as given.
         folds: of the cross-fitting, at least 2.
         splits: repeated cross-fittings, at least 1; one is enough without a learner.
-        estimand, q, intercept, level, bootstrap, seed: as in Surrogate; resamples keep the predictions, and
-            intervals of several splits are normal.
+        estimand, q, intercept, level, interval, bootstrap, seed: as in Surrogate; resamples keep the predictions, and
+            intervals of several splits are estimate -+ quantile times standard error.
     """
 
     learner: Any = "forest"
@@ -116,8 +116,8 @@ def combined(tables: Sequence[Estimates]) -> Estimates:
     size, basis = np.linalg.eigh((cov + cov.T) / 2)  # a median of matrices need not be one of a covariance
     if size.min() < 0:
         cov = (basis * np.maximum(size, 0)) @ basis.T
-    z = float(norm.isf((1 - tables[0].level) / 2))
-    pieces, effect = (np.median([getattr(t, what) for t in tables], 0) for what in ("pieces", "effect"))
+    pieces, effect, df = (np.median([getattr(t, what) for t in tables], 0) for what in ("pieces", "effect", "df"))
+    z = student.isf((1 - tables[0].level) / 2, df)
     return replace(
         tables[0],
         estimate=middle,
@@ -127,6 +127,7 @@ def combined(tables: Sequence[Estimates]) -> Estimates:
         covariance=cov,
         pieces=pieces,
         effect=effect,
+        df=df,
     )
 
 

@@ -84,8 +84,10 @@ def solve(family: str, s: Sample, lam: float, start: Floats | None = None) -> tu
     )
 
 
-def covariance(influence: Floats, s: Sample) -> Floats:
-    """(d, d) of the sum of influences: centred within strata, summed within clusters, n/(n-1) corrected."""
+def units(influence: Floats, s: Sample) -> Floats:
+    """(rows or clusters, d) influences whose squares add up to the variance: centred within strata, summed within
+    clusters, n/(n-1) corrected.
+    """
     off = influence.copy()
     for stratum in np.unique(s.strata):
         mine = s.strata == stratum
@@ -96,7 +98,26 @@ def covariance(influence: Floats, s: Sample) -> Floats:
         sums = np.zeros((int(s.clusters.max()) + 1, off.shape[1]))
         np.add.at(sums, s.clusters, off)
         off = sums * np.sqrt(len(sums) / max(len(sums) - 1, 1))
+    return off
+
+
+def covariance(influence: Floats, s: Sample) -> Floats:
+    """(d, d) of the sum of influences."""
+    off = units(influence, s)
     return np.asarray(off.T @ off)
+
+
+def freedom(influence: Floats, s: Sample) -> Floats:
+    r"""(d,) degrees of freedom of the variances, :math:`2 V^2 / \widehat{Var}(V)` with V the sum of the squares u^2 of
+    independent influences (satterthwaite1946approximate); n for n normal ones of one stratum, fewer for long tails.
+    """
+    square = units(influence, s) ** 2
+    strata = s.strata if s.clusters is None else np.zeros(len(square), np.int64)
+    doubt = np.zeros(square.shape[1])
+    for stratum in np.unique(strata):
+        mine = square[strata == stratum]
+        doubt += len(mine) * mine.var(0)
+    return np.divide(2 * square.sum(0) ** 2, doubt, out=np.full(len(doubt), np.inf), where=doubt > 0)
 
 
 def apart(family: str, s: Sample, theta: Floats, inverse: Floats) -> tuple[Floats, Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from sfumato.core.errors import ParameterError
 
@@ -19,7 +19,8 @@ def expected_width(pilot: Estimates, labels: int, coefficient: str | None = None
     :math:`\sigma_y^2/n - 2\lambda\sigma_{yf}/n + \lambda^2\sigma_f^2(1/n + 1/N)`, N = rows - n; pooled designs have
     :math:`[\sigma_y^2 + (M/n - 1)(\sigma_y^2 - 2\sigma_{yf} + \sigma_f^2)]/M`. ppi-plus-plus tunes lambda anew. With
     clusters the variance is multiplied by the pilot's own design effect, its clustered variance over that of
-    independent rows: labels are then taken to fall on clusters as they did in the pilot.
+    independent rows: labels are then taken to fall on clusters as they did in the pilot. Degrees of freedom of a
+    Student interval grow as the labels do.
 
     Args: pilot, a table of this room; labels from 2 to the pilot's rows - 2; coefficient, its name (the first where
     None); gold, for the true labels alone.
@@ -67,4 +68,5 @@ def _widths(pilot: Estimates, n: Floats, coefficient: str | None, gold: bool) ->
         variance = yy / n - 2 * lam * yf / n + lam**2 * both
     own = pilot.gold if gold and pilot.gold is not None else pilot
     variance = variance * own.effect[min(j, len(own.effect) - 1)]
-    return np.asarray(2 * norm.isf((1 - pilot.level) / 2) * np.sqrt(np.maximum(variance, 0)))
+    df = own.df[min(j, len(own.df) - 1)] * n / own.labelled
+    return np.asarray(2 * student.isf((1 - pilot.level) / 2, df) * np.sqrt(np.maximum(variance, 0)))

@@ -61,7 +61,7 @@ class PPI(TwoSamples):
     Args:
         pooled: average the predictions over all rows instead of the unlabelled ones; the rows are then one sample
             labelled by chance, as in DSL.
-        estimand, q, intercept, level, bootstrap, seed: as in Surrogate.
+        estimand, q, intercept, level, interval, bootstrap, seed: as in Surrogate.
     """
 
     pooled: bool = False
@@ -83,7 +83,7 @@ class PPIPlusPlus(TwoSamples):
 
     Args:
         elementwise: a lambda for each coefficient; each is read off its own solution. Equal for the mean.
-        estimand, q, intercept, level, bootstrap, seed: as in Surrogate; lambda stays as it is over resamples.
+        estimand, q, intercept, level, interval, bootstrap, seed: as in Surrogate; lambda stays as it is over resamples.
     """
 
     elementwise: bool = False

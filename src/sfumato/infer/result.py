@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from sfumato.parts.escape import visible
 
@@ -15,12 +15,13 @@ from .given import Floats
 
 @dataclass(frozen=True)
 class Estimates:
-    """Estimates with standard errors, normal z and two-sided p against zero, and an interval at ``level``.
+    """Estimates with standard errors, z and two-sided p against zero, and an interval at ``level``.
 
     Arrays run over ``names``; covariance (k, k); lam: how far the predictions were trusted, one number or one per
     coefficient; gold: the same from the true labels alone, None where those do not suffice; max_weight: the largest
     weight of a labelled row over their mean (1 where all had the same chance); pieces, pooled and effect: what
-    ``labels_needed`` reads, effect (k,) the variance with clusters over the one of independent rows.
+    ``labels_needed`` reads, effect (k,) the variance with clusters over the one of independent rows; df (k,): degrees
+    of freedom of the standard errors, infinite where the interval is normal.
     """
 
     method: str
@@ -40,6 +41,7 @@ class Estimates:
     pieces: Floats = field(default_factory=lambda: np.zeros((3, 0)), repr=False)
     pooled: bool = False
     effect: Floats = field(default_factory=lambda: np.ones(1), repr=False)
+    df: Floats = field(default_factory=lambda: np.full(1, np.inf), repr=False)
 
     @property
     def z(self) -> Floats:
@@ -49,8 +51,8 @@ class Estimates:
 
     @property
     def p(self) -> Floats:
-        """Two-sided p of the estimate being zero, by the normal law."""
-        return np.asarray(2 * norm.sf(np.abs(self.z)))
+        """Two-sided p of the estimate being zero, by Student's law with ``df`` (the normal one where infinite)."""
+        return np.asarray(2 * student.sf(np.abs(self.z), self.df))
 
     @property
     def width(self) -> Floats:
@@ -58,9 +60,13 @@ class Estimates:
         return self.high - self.low
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-ready values, the gold-only table under "gold"."""
+        """Plain JSON-ready values, the gold-only table under "gold"; df is None where it is infinite."""
         columns = ("estimate", "std_error", "z", "p", "low", "high")
-        rows = [{"name": name} | {c: float(getattr(self, c)[i]) for c in columns} for i, name in enumerate(self.names)]
+        df = [float(v) if np.isfinite(v) else None for v in np.broadcast_to(self.df, len(self.names))]
+        rows = [
+            {"name": name} | {c: float(getattr(self, c)[i]) for c in columns} | {"df": df[i]}
+            for i, name in enumerate(self.names)
+        ]
         plain = {k: getattr(self, k) for k in ("method", "estimand", "level", "labelled", "rows", "max_weight")}
         gold = None if self.gold is None else self.gold.to_dict()
         return plain | {"lambda": self.lam.tolist(), "coefficients": rows, "gold": gold}
