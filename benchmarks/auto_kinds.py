@@ -1,8 +1,10 @@
-"""What ``method="auto"`` costs on the kinds of labels whose short list was made by hand: read off the grid of kinds.py.
+"""The further kinds of labels: a short list learned from the grid of kinds.py, beside the list made by hand.
 
     python benchmarks/auto_kinds.py --store STORE --into docs/measurements/auto-kinds.md
 
-Nothing is trained here. The runs are those of ``python benchmarks/kinds.py run --store STORE``.
+Nothing is trained here. The runs are those of ``python benchmarks/kinds.py run --store STORE``; the real data must lie
+where they did, since the meta-features are read off the labels of each cell. Writes the tables of these kinds into the
+file that auto reads (those of auto.py stay), auto-kinds.csv, and the page below its mark.
 """
 
 from __future__ import annotations
@@ -10,119 +12,135 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
 from kinds import BOUNDS
+from short_lists import (
+    HEAD,
+    Measured,
+    Row,
+    by_hand,
+    criteria,
+    measured,
+    provenance,
+    rows,
+    tables,
+    write_csv,
+    write_page,
+    write_tables,
+)
 
-from sfumato import select
+from sfumato import portfolio, select
+from sfumato.bench import baselines
+from sfumato.bench.cell import prepare
+from sfumato.bench.perform import objective_of
 from sfumato.bench.spec import LawEntry
 from sfumato.bench.store import Store
-from sfumato.bench.truths import truth_of
-from sfumato.train.checkpoint import write_atomic
+from sfumato.train import needs as givers
 
+GRID = "kinds"
 MARK = "<!-- below: written by benchmarks/auto_kinds.py -->"
-TIE = 1e-9  # measures on test rows are shares of whole rows: smaller differences are rounding
 
 
-@dataclass(frozen=True)
-class Choice:
-    """One cell: what the list held, what was chosen, and the scores (larger is better) of methods on test rows."""
-
-    kind: str
-    law: str
-    data: str
-    chosen: str
-    scores: dict[str, float]
-
-    @property
-    def lost(self) -> float:
-        """To the best method of the whole grid."""
-        return max(self.scores.values()) - self.scores[self.chosen]
-
-    @property
-    def won(self) -> float | None:
-        """Over the naive baseline; None where the kind has none."""
-        if self.kind in select.NO_BASELINE:
-            return None
-        return self.scores[self.chosen] - self.scores[select.SHORT_LIST[self.kind][0]]
-
-
-def choices(store: Store) -> Iterator[Choice]:
-    """Every cell whose whole list was run, with its choice by the kind's criterion at the last epoch."""
-    cells: dict[tuple[str, str, str, int], dict[str, dict[str, Any]]] = defaultdict(dict)
+def records(store: Store) -> list[dict[str, Any]]:
+    """The runs of laws whose labels are not the truth itself, of methods that auto could take, the first draw alone."""
+    out = []
     for row in store.table().to_pylist():
-        if row["status"] != "done" or row["kind"] not in select.SHORT_LIST or row["draw"] != 0:
-            continue
         job = json.loads(row["job"])
         law = LawEntry(job["law"]["name"], job["law"]["params"]).label
-        if law != BOUNDS.get(row["kind"], ("clean", ""))[0]:
-            cells[row["kind"], law, row["dataset"], row["seed"]][row["method"]] = row
-    for (kind, law, data, _), rows in sorted(cells.items()):
-        names = [m for m in select.SHORT_LIST[kind] if m in rows]
-        rule, truth = select.default(kind), truth_of(kind)
-        values = {m: json.loads(rows[m]["criteria"]).get(rule, {}).get("last") for m in names}
-        values = {m: v for m, v in values.items() if v is not None}
-        if len(values) < 2 or (kind not in select.NO_BASELINE and select.SHORT_LIST[kind][0] not in values):
-            continue
-        scores = {
-            m: r["oracle_test_accuracy"]
-            if r["oracle_test_accuracy"] is not None
-            else truth.signed(json.loads(r["oracles"])[truth.measure])
-            for m, r in rows.items()
-        }
-        yield Choice(kind, law, data, max(values, key=lambda m: values[m]), scores)
+        skip = (
+            row["draw"] or row["method"].startswith(baselines.PREFIX) or law == BOUNDS.get(row["kind"], ("clean",))[0]
+        )
+        if not skip and len(select.SHORT_LIST.get(row["kind"], ())) > 1:
+            out.append(row)
+    return out
 
 
-def line(kind: str, own: list[Choice]) -> str:
-    """The row of a kind."""
-    truth = truth_of(kind)
-    scale = abs(truth.scale)
-    lost = scale * np.array([c.lost for c in own])
-    taken = Counter(c.chosen for c in own)
-    cells = [
-        kind,
-        str(len(own)),
-        str(len({c.data for c in own})),
-        str(max(len(c.scores) for c in own)),
-        truth.title,
-        f"{lost.mean():.2f}",
-        *against(scale, [c.won for c in own if c.won is not None]),
-        select.default(kind),
-        ", ".join(f"{m} {n}" for m, n in taken.most_common()),
+def asked(record: dict[str, Any]) -> frozenset[str]:
+    """The facts that a run's method wants and the labels do not tell."""
+    job = json.loads(record["job"])
+    cell, objective = prepare(job), objective_of(job)
+    law = objective.law_for(cell.observed)
+    return frozenset(
+        givers.required(objective, law) - givers.left_to_training(objective) - set(law.read(cell.observed))
+    )
+
+
+def methods(found: Iterable[dict[str, Any]], kind: str) -> list[str]:
+    """The methods of a kind that auto may take, the first of the hand-made list first: those that ran beside it, and
+    ask for no fact that the hand-made list does not ask for.
+    """
+    hand = select.SHORT_LIST[kind]
+    cells: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = defaultdict(dict)
+    for r in found:
+        if r["kind"] == kind and r["status"] == "done":
+            cells[r["dataset"], r["law"], r["seed"]][r["method"]] = r
+    beside = {m: r for rs in cells.values() if hand[0] in rs for m, r in rs.items()}
+    known = frozenset[str]().union(*(asked(beside[m]) for m in hand if m in beside))
+    return [m for m in (*hand, *sorted(set(beside) - set(hand))) if m in beside and asked(beside[m]) <= known]
+
+
+def as_good(learned: Row, hand: Row, naive: bool) -> bool:
+    """The rule, fixed before any figure was seen: on sets left out no larger a mean regret than the list by hand, and
+    no larger a share of cells below the naive baseline.
+    """
+    return bool(learned.lost.mean() <= hand.lost.mean() and (not naive or learned.worse.mean() <= hand.worse.mean()))
+
+
+def page(every: list[tuple[Measured, bool]], source: dict[str, Any]) -> str:
+    """The tables of docs/measurements/auto-kinds.md."""
+    out = [
+        f"{source['runs']} runs ({source['failed']} failed), {source['cpu_minutes']} CPU minutes of training; grid "
+        f"{source['grid']}, finished {source['finished']}.",
+        "",
+        "### Regret, each set left out",
+        "",
+        *HEAD,
     ]
-    return f"| {' | '.join(cells)} |"
+    for one, ships in every:
+        size = f"{len(one.chosen)} cells, {len(set(one.any.sets))} sets, {len(one.any.methods)} methods"
+        label = f"{one.kind} ({size}; {one.any.measure}); {'**learned**' if ships else 'by hand'}"
+        out += [row.line(label if i == 0 else "", one.naive) for i, row in enumerate(rows(one, ""))]
+    out += ["", "### Criteria", "", "Mean regret with the list learned from the other sets, in the units above.", ""]
+    out += [*criteria([one for one, _ in every]), "", "### Taken", ""]
+    out += ["| kind | with each set left out, auto took | the list by hand took |", "|---|---|---|"]
+    for one, _ in every:
+        hand = Counter(one.any.methods[m] for m in by_hand(one.held[select.default(one.kind), 0.0]))
+        out.append(f"| {one.kind} | {told(Counter(one.any.methods[m] for m in one.chosen))} | {told(hand)} |")
+    return "\n".join(out) + "\n"
 
 
-def against(scale: float, won: list[float]) -> list[str]:
-    """Three columns beside the naive baseline: mean, share of worse cells, and by how much there."""
-    if not won:
-        return ["no baseline", "-", "-"]
-    gain = scale * np.array(won)
-    worse = gain < -TIE
-    by = f"{-gain[worse].mean():.2f}" if worse.any() else "-"
-    return [f"{gain.mean():+.2f}", f"{100 * worse.mean():.0f}", by]
+def told(counts: Counter[str]) -> str:
+    """Methods and how often."""
+    return ", ".join(f"{m} {n}" for m, n in counts.most_common())
 
 
 def main() -> None:
-    """Write the table below the mark of the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--into", type=Path, required=True)
-    asked = parser.parse_args()
-    found: dict[str, list[Choice]] = defaultdict(list)
-    for one in choices(Store(asked.store)):
-        found[one.kind].append(one)
-    head = (
-        "| kind | cells | sets | methods | oracle | regret | over naive | worse % | by | criterion | chosen |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    )
-    prose = asked.into.read_text(encoding="utf-8").split(MARK)[0] if asked.into.exists() else ""
-    rows = [line(kind, own) for kind, own in found.items()]
-    write_atomic(asked.into, (prose + MARK + "\n\n" + "\n".join([*head, *rows]) + "\n").encode())
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    found = records(Store(given.store))
+    every, used = [], []
+    for kind in sorted({r["kind"] for r in found}):
+        names = methods(found, kind)
+        if len(names) < 2 or select.SHORT_LIST[kind][0] != names[0]:
+            continue
+        one = measured(tables(found, kind, names, GRID))
+        auto, _, hand, _ = rows(one, "")
+        every.append((one, as_good(auto, hand, one.naive) and one.final() is not None))
+        used += [r for r in found if r["kind"] == kind and r["method"] in names]
+    source = provenance(used, "python benchmarks/auto_kinds.py --store STORE --into docs/measurements/auto-kinds.md")
+    finals = [table for one, ships in every if ships and (table := one.final()) is not None]
+    root = Path(__file__).resolve().parents[1]
+    write_tables(finals, GRID, source, root / "src" / "sfumato" / "portfolio" / portfolio.FILE)
+    write_csv([one for one, _ in every], given.into.with_suffix(".csv"))
+    write_page(page(every, source), given.into, MARK)
 
 
 if __name__ == "__main__":

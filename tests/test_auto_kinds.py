@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import sfumato as sf
-from sfumato import catalogue, select
+from sfumato import catalogue, portfolio, select
 from sfumato import labels as kinds
 from sfumato.core.errors import ParameterError
+from sfumato.meta import describe
 
 N = 120
 X = np.random.default_rng(0).normal(size=(N, 3)).astype(np.float32)
@@ -72,7 +73,9 @@ def test_it_trains_its_list_and_says_what_it_tried(kind):
     labels, needs = told(kind)
     face = sf.Regressor if kind == "lower" else sf.Classifier
     fitted = face(needs=needs, hidden=(8,), epochs=2, batch_size=32).fit(X, labels)
-    names = select.SHORT_LIST[kind]
+    table = portfolio.read()[0].get(kind)
+    learned = None if table is None else portfolio.learn(table, describe(labels, X, needs))
+    names = select.SHORT_LIST[kind] if learned is None else learned.methods
     if len(names) == 1:
         assert fitted.choice_ is None
         assert fitted.method_.name == names[0]
@@ -83,6 +86,7 @@ def test_it_trains_its_list_and_says_what_it_tried(kind):
     assert fitted.choice_.naive == ("" if kind in select.NO_BASELINE else names[0])
     first, second, *_ = fitted.choice_.lines()
     assert first.startswith(f"{fitted.method_.name} chosen among {names[0]}")
+    assert fitted.choice_.lines()[-1].startswith("what this choice costs is not known" if table is None else "on ")
     assert ("no naive baseline" in second) == (kind in select.NO_BASELINE)
 
 

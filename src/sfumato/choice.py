@@ -14,12 +14,11 @@ from sfumato.select import NO_BASELINE
 class Choice:
     """How auto chose; ``lines()`` says it in words.
 
-    Args: kind of the labels; chosen; naive, the baseline, always tried ("" where the kind has
-    none); criterion, read off held-out weak labels;
-    tried, per candidate value, low, high (95 % interval, None where unknown), and with a table past and score, or
-    error; trust, how much past adds to the criterion; near, the nearest cells of the table as (set, law, weight);
-    expected, what leaving one set out measured, in shares of accuracy (empty = nobody knows); source, where the table
-    comes from; reason, why expected is empty.
+    Args: kind of the labels; chosen; naive, the baseline, always tried ("" where the kind has none); criterion, read
+    off held-out weak labels; tried, per candidate value, low, high (95 % interval, None where unknown), and with a
+    table past and score, or error; trust, how much past adds to the criterion; near, the nearest cells of the table as
+    (set, law, weight); expected, what leaving one set out measured, in units of ``measure`` (empty = nobody knows);
+    source, where the table comes from; reason, why expected is empty; measure, of which the table tells.
     """
 
     kind: str
@@ -32,6 +31,7 @@ class Choice:
     expected: Mapping[str, float] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
+    measure: str = "accuracy"
 
     def to_dict(self) -> dict[str, Any]:
         """The card as JSON holds it."""
@@ -60,8 +60,8 @@ class Choice:
         if self.trust and "past" in own:
             where = ", ".join(f"{name} under {law} ({100 * w:.0f} %)" for name, law, w in self.near)
             out.append(
-                f"added to it: {100 * own['past']:+.1f} points that {self.chosen} won over {self.naive} on labels like "
-                f"these, nearest {where}"
+                f"added to it: {100 * own['past']:+.1f} points that {self.chosen} won over {next(iter(self.tried))} on "
+                f"labels like these, nearest {where}"
             )
         out += [f"failed: {name}: {one['error']}" for name, one in self.tried.items() if "error" in one]
         return [*out, self._worth()]
@@ -69,12 +69,17 @@ class Choice:
     def _worth(self) -> str:
         if not self.expected:
             return f"what this choice costs is not known: {self.reason}"
-        e = self.expected
-        return (
+        e, points = self.expected, "points" if self.measure == "accuracy" else "hundredths"
+        said = (
             f"on {e['cells']:.0f} cells of {e['sets']:.0f} sets, each left out of the table in turn, auto lost "
-            f"{100 * e['regret']:.1f} points of accuracy to the best of {e['methods']:.0f} methods (standard deviation "
-            f"{100 * e['spread']:.1f}) and won {100 * e['gain']:.1f} over {self.naive}; it was worse than {self.naive} "
-            f"in {100 * e['worse']:.0f} % of the cells, by {100 * e['worse_by']:.1f} points there"
+            f"{100 * e['regret']:.1f} {points} of {self.measure} to the best of {e['methods']:.0f} methods (standard "
+            f"deviation {100 * e['spread']:.1f})"
+        )
+        if not self.naive:
+            return said
+        return (
+            f"{said} and won {100 * e['gain']:.1f} over {self.naive}; it was worse than {self.naive} "
+            f"in {100 * e['worse']:.0f} % of the cells, by {100 * e['worse_by']:.1f} {points} there"
         )
 
 
@@ -90,14 +95,20 @@ def card(
     tried: Mapping[str, Mapping[str, Any]],
     table: Table | None,
     learned: Learned | None,
-    source: Mapping[str, Any],
+    sources: Mapping[str, Mapping[str, Any]],
 ) -> Choice:
-    """The card of a choice; without a table, or by another criterion than the table's, nothing is expected."""
+    """The card of a choice; without a table, or by another criterion than the table's, nothing is expected.
+
+    Args: sources, by the name of a grid, where its runs come from.
+    """
     naive = "" if kind in NO_BASELINE else next(iter(tried))
     if table is None or learned is None:
         reason = f"no table was learned for {kind} labels, and the short list is made by hand"
         return Choice(kind, chosen, naive, criterion, tried, reason=reason)
+    source = sources.get(table.grid, {})
     if criterion != table.criterion:
         reason = f"the table was made for {table.criterion}, and {criterion} was asked for"
         return Choice(kind, chosen, naive, criterion, tried, near=learned.near, source=source, reason=reason)
-    return Choice(kind, chosen, naive, criterion, tried, table.trust, learned.near, table.expected, source)
+    return Choice(
+        kind, chosen, naive, criterion, tried, table.trust, learned.near, table.expected, source, measure=table.measure
+    )

@@ -8,6 +8,7 @@ import pytest
 
 import sfumato as sf
 from sfumato import portfolio, select
+from sfumato.bench.plan import CONTAINERS
 from sfumato.catalogue import method
 from sfumato.choice import Choice, card
 from sfumato.core.errors import FileError
@@ -36,11 +37,13 @@ def table(seed=0, sets=4, laws=2, trust=1.0, criterion=None, accuracy=None):
         accuracy=accuracy,
         value=value,
         expected={"cells": n},
+        grid="small",
     )
 
 
 def written(tmp_path, tables, **changes):
-    told = {"format": 1, "provenance": {"grid": "x"}, "kinds": {t.kind: portfolio.to_dict(t) for t in tables}} | changes
+    own = {t.kind: portfolio.to_dict(t) for t in tables}
+    told = {"format": 2, "provenance": {"small": {"runs": 3}}, "kinds": own} | changes
     path = tmp_path / "portfolio.json"
     path.write_text(json.dumps(told), encoding="utf-8")
     return path
@@ -152,7 +155,13 @@ def test_what_is_written_is_read(tmp_path):
     t = table()
     held, source = portfolio.read(written(tmp_path, [t]))
     back = held["noisy"]
-    assert source == {"grid": "x"} and back.naive == "naive" and back.sets == t.sets and back.trust == 1.0
+    assert (
+        source == {"small": {"runs": 3}}
+        and back.grid == "small"
+        and back.naive == "naive"
+        and back.sets == t.sets
+        and back.trust == 1.0
+    )
     for name in ("phi", "accuracy", "value"):
         assert getattr(back, name) == pytest.approx(getattr(t, name), rel=1e-3)
 
@@ -163,9 +172,10 @@ def test_what_is_written_is_read(tmp_path):
         "",
         "[]",
         "{}",
-        '{"format": 2, "provenance": {}, "kinds": {}}',
-        '{"format": 1, "provenance": {}, "kinds": {"noisy": {}}}',
-        '{"format": 1, "provenance": {}, "kinds": 3}',
+        '{"format": 1, "provenance": {}, "kinds": {}}',
+        '{"format": 2, "provenance": {}, "kinds": {"noisy": {}}}',
+        '{"format": 2, "provenance": {}, "kinds": 3}',
+        '{"format": 2, "provenance": 3, "kinds": {}}',
     ],
 )
 def test_a_damaged_file_is_one_clear_error(tmp_path, text):
@@ -176,14 +186,17 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, text):
 
 
 def test_a_cell_of_the_wrong_width_or_without_the_baseline_is_damage(tmp_path):
-    for change in ("width", "naive", "word"):
+    for change in ("width", "naive", "word", "grid"):
         told = portfolio.to_dict(table())
         if change == "width":
             told["cells"][0]["accuracy"] = [0.5]
+        elif change == "grid":
+            told["grid"] = "of nowhere"
         else:
             told["cells"][0]["accuracy"][0] = None if change == "naive" else "much"
         path = tmp_path / f"{change}.json"
-        path.write_text(json.dumps({"format": 1, "provenance": {}, "kinds": {"noisy": told}}), encoding="utf-8")
+        held = {"format": 2, "provenance": {"small": {}}, "kinds": {"noisy": told}}
+        path.write_text(json.dumps(held), encoding="utf-8")
         with pytest.raises(FileError, match="is damaged"):
             portfolio.read(path)
 
@@ -194,14 +207,14 @@ def test_a_missing_file_is_one_clear_error(tmp_path):
 
 
 def test_the_table_that_is_shipped():
-    held, source = portfolio.read()
-    assert source["runs"] > 1000 and source["grid"]
-    assert set(held) >= {"noisy", "partial", "complementary", "pu", "semi"} - {"none"}
+    held, sources = portfolio.read()
+    assert sources["auto"]["runs"] > 1000 and all(one["grid"] and one["runs"] for one in sources.values())
+    assert set(held) >= {"noisy", "partial", "complementary", "pu", "semi"}
     for kind, t in held.items():
         assert t.naive == select.SHORT_LIST[kind][0] and t.criterion in select.CRITERIA and t.trust in (0, 1)
-        kinds = ("noisy", "exact") if kind == "noisy" else (kind,)
-        assert all(method(name, kinds=kinds).role == "learn" for name in t.methods)
-        assert t.expected["cells"] == len(t.sets) and t.expected["gain"] > 0
+        assert all(method(name, kinds=CONTAINERS[kind].kinds()).role == "learn" for name in t.methods)
+        assert t.expected["cells"] == len(t.sets) and t.grid in sources
+        assert ("gain" not in t.expected) if kind in select.NO_BASELINE else (t.expected["gain"] > 0)
         for features in ({}, dict(zip(t.features, t.phi[0], strict=True))):
             assert portfolio.learn(t, features).methods[0] == t.naive
 
@@ -231,6 +244,11 @@ def test_the_card_says_what_it_must():
     assert "told apart" not in "\n".join(card("noisy", "a", "agreement", sure, t, learned, {}).lines())
     failed = {"naive": {"error": "no"}, "a": tried["a"]}
     assert "failed: naive: no" in card("noisy", "a", "agreement", failed, t, learned, {}).lines()
+    plain = card("triplets", "a", "agreement", tried, t, learned, {}).lines()
+    assert "no naive baseline" in plain[1] and "lost 2.1 points" in plain[-1] and "worse than" not in plain[-1]
+    other = card("lower", "a", "agreement", tried, replace(t, measure="absolute error"), learned, {}).lines()
+    assert "lost 2.1 hundredths of absolute error" in other[-1] and "by 1.2 hundredths there" in other[-1]
+    assert card("noisy", "a", "agreement", tried, t, learned, {"small": {"runs": 3}}).source == {"runs": 3}
     assert "no table was learned for bags labels" in card("bags", "a", "agreement", tried, None, None, {}).lines()[-1]
 
 

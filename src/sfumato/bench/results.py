@@ -67,7 +67,7 @@ def results(store: Store) -> tuple[list[Result], list[dict[str, Any]]]:
                 method=row["method"],
                 seed=row["seed"],
                 draw=row["draw"],
-                accuracy=_score(row),
+                accuracy=score(row),
                 criteria=json.loads(row["criteria"]),
                 oracles=json.loads(row["oracles"] or "{}"),
                 epochs=len(json.loads(row["history"])),
@@ -80,7 +80,8 @@ def results(store: Store) -> tuple[list[Result], list[dict[str, Any]]]:
     return sorted(done, key=key), sorted(failed, key=lambda r: (r["kind"], r["dataset"], r["law"], r["method"]))
 
 
-def _score(row: dict[str, Any]) -> float:
+def score(row: dict[str, Any]) -> float:
+    """The oracle of a finished run's row at the last epoch, its sign such that higher is better."""
     if row["oracle_test_accuracy"] is not None:
         return float(row["oracle_test_accuracy"])
     truth = truth_of(row["kind"])

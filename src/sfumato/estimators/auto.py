@@ -47,7 +47,7 @@ def choose(clf: Learner, got: Admitted) -> tuple[Objective, dict[str, Any]]:
             "name a method",
         )
     given = estimated(x, labels, got.given, clf.seed)
-    tables, source = portfolio.read()
+    tables, sources = portfolio.read()
     table = tables.get(labels.kind)
     learned = None if table is None else portfolio.learn(table, describe(labels, x.cpu().numpy(), given))
     name = clf.choose_by or (select.default(labels.kind) if table is None else table.criterion)
@@ -104,7 +104,7 @@ def choose(clf: Learner, got: Admitted) -> tuple[Objective, dict[str, Any]]:
         for c, score in scores.items():
             clf.scores_[c] |= {"past": learned.past[c], "score": score}
     best = max(scores, key=lambda c: (scores[c], -list(scores).index(c)))  # of equals the earlier, naive first
-    clf.choice_ = card(labels.kind, best, name, clf.scores_, table, learned, source)
+    clf.choice_ = card(labels.kind, best, name, clf.scores_, table, learned, sources)
     objective = clf._named(best, labels)
     wanted = givers.required(objective, clf._law(objective, labels))
     return objective, {k: v for k, v in given.items() if k in wanted}

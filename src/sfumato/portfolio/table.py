@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sfumato.core.errors import FileError
 
-FORMAT = 1
+FORMAT = 2
 FILE = "table.json"
 Floats = NDArray[np.float64]
 
@@ -25,8 +25,10 @@ class Table:
     """What was measured for one kind of labels.
 
     Args: criterion, by which auto chooses, and trust, how much the past of near cells adds to it; methods (M,), the
-    naive baseline first; features (F,) names; sets, laws, seeds of the cells (C,); phi (C, F) meta-features; accuracy
-    (C, M), NaN where a run failed; value (C, M), the criterion; expected, what leaving one set out each time measured.
+    naive baseline first (where the kind has none, what the rest is set against); features (F,) names; sets, laws, seeds
+    of the cells (C,); phi (C, F) meta-features; accuracy (C, M), larger is better, NaN where a run failed; value
+    (C, M), the criterion; expected, what leaving one set out each time measured; measure, what ``accuracy`` holds (of
+    an error, less it); grid, whose runs these are.
     """
 
     kind: str
@@ -41,10 +43,12 @@ class Table:
     accuracy: Floats
     value: Floats
     expected: Mapping[str, float]
+    measure: str = "accuracy"
+    grid: str = ""
 
     @property
     def naive(self) -> str:
-        """The naive baseline of the kind."""
+        """The first method, which is always tried: the naive baseline of the kind, where it has one."""
         return self.methods[0]
 
     def take(self, keep: NDArray[np.bool_]) -> Table:
@@ -77,23 +81,26 @@ class Table:
 
 
 @lru_cache(maxsize=4)
-def read(path: str | Path | None = None) -> tuple[dict[str, Table], dict[str, Any]]:
-    """(tables by kind, where they come from): those of the package, or of another file. Errors: FileError."""
+def read(path: str | Path | None = None) -> tuple[dict[str, Table], dict[str, dict[str, Any]]]:
+    """(tables by kind, where the runs of each grid come from): those of the package, or of another file. Errors:
+    FileError.
+    """
     where = files("sfumato.portfolio").joinpath(FILE) if path is None else Path(path)
     try:
         held = json.loads(where.read_text(encoding="utf-8"))
         if held["format"] != FORMAT:
             raise ValueError(f"format {held['format']}")
-        return {kind: _table(kind, told) for kind, told in held["kinds"].items()}, dict(held["provenance"])
+        sources = {str(grid): dict(source) for grid, source in held["provenance"].items()}
+        return {kind: _table(kind, told, sources) for kind, told in held["kinds"].items()}, sources
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileError(
             f"{where} is damaged ({type(error).__name__}: {error})",
-            "the table that benchmarks/auto.py wrote",
+            "the table that benchmarks/auto.py and auto_kinds.py wrote",
             "install sfumato again, or name a method",
         ) from None
 
 
-def _table(kind: str, told: Mapping[str, Any]) -> Table:
+def _table(kind: str, told: Mapping[str, Any], known: Collection[str]) -> Table:
     cells, methods, features = told["cells"], tuple(map(str, told["methods"])), tuple(map(str, told["features"]))
     expected = {str(k): float(v) for k, v in told["expected"].items()}
     numbers = {}
@@ -103,6 +110,8 @@ def _table(kind: str, told: Mapping[str, Any]) -> Table:
             raise ValueError(f"{kind}: {name} of shape {numbers[name].shape}")
     if np.isnan(numbers["accuracy"][:, 0] + numbers["value"][:, 0]).any():
         raise ValueError(f"{kind}: a cell without the naive baseline")
+    if told["grid"] not in known:
+        raise ValueError(f"{kind}: grid {told['grid']!r} comes from nowhere")
     return Table(
         kind,
         str(told["criterion"]),
@@ -114,6 +123,8 @@ def _table(kind: str, told: Mapping[str, Any]) -> Table:
         tuple(int(c["seed"]) for c in cells),
         **numbers,
         expected=expected,
+        measure=str(told["measure"]),
+        grid=str(told["grid"]),
     )
 
 
@@ -125,6 +136,8 @@ def to_dict(table: Table) -> dict[str, Any]:
 
     cells = zip(table.sets, table.laws, table.seeds, table.phi, table.accuracy, table.value, strict=True)
     return {
+        "grid": table.grid,
+        "measure": table.measure,
         "criterion": table.criterion,
         "trust": table.trust,
         "methods": list(table.methods),
