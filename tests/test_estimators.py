@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import sfumato as sf
+from sfumato.core.errors import ParameterError
 from sfumato.labels import (
     CaseControl,
     MissingCompletely,
@@ -109,6 +110,22 @@ def test_inputs_are_left_as_they_were_and_may_be_of_any_form() -> None:
 def test_a_pipeline_fits_and_predicts() -> None:
     pipe = make_pipeline(StandardScaler(), small(epochs=5))
     assert pipe.fit(DIGITS[:400], TRUTH[:400]).score(DIGITS[400:], TRUTH[400:]) > 0.8
+
+
+def test_a_pipeline_s_own_scaling_may_stand() -> None:
+    scaled = StandardScaler().fit_transform(DIGITS[:400])
+    a = small(epochs=2, standardise=False).fit(scaled, TRUTH[:400])
+    b = small(epochs=2).fit(DIGITS[:400], TRUTH[:400])
+    np.testing.assert_allclose(a.predict_proba(scaled), b.predict_proba(DIGITS[:400]), atol=1e-5)
+    large = a.predict_proba(3 * scaled) - a.predict_proba(scaled)
+    assert abs(large).max() > 0.1  # the scale of a column tells something
+    raw = small(epochs=2, standardise=False).fit(DIGITS[:400], TRUTH[:400])
+    net = raw.networks_[0]
+    with torch.no_grad():
+        by_hand = torch.softmax(net(torch.from_numpy(DIGITS[:5]).float()).double(), 1)
+    np.testing.assert_allclose(raw.predict_proba(DIGITS[:5]), by_hand, atol=1e-6)
+    with pytest.raises(ParameterError, match="standardise = 'no'"):
+        small(standardise="no").fit(DIGITS[:400], TRUTH[:400])
 
 
 def test_cross_validation_on_plain_noisy_labels() -> None:

@@ -23,6 +23,17 @@ def test_fit_save_load_predict(rows, tmp_path):
     assert (sf.load(tmp_path / "m").predict_proba(store) == clf.predict_proba(store)).all()
 
 
+def test_rows_on_disk_may_stand_as_they_are(rows, tmp_path):
+    store, x, y = rows
+    clf = sf.Classifier("ce", network="linear", epochs=2, standardise=False).fit(store, y)
+    assert (clf.encoder_.mean_ == 0).all() and (clf.encoder_.scale_ == 1).all()
+    np.testing.assert_array_equal(clf.predict_proba(store), clf.predict_proba(x))
+    clf.save(tmp_path / "m")
+    twin = sf.load(tmp_path / "m")
+    assert twin.standardise is False
+    assert (twin.predict_proba(x) == clf.predict_proba(x)).all()
+
+
 def test_what_needs_all_rows_at_once_is_refused_by_name(rows):
     store, _, y = rows
     with pytest.raises(RefusedError, match="auto"):

@@ -102,11 +102,13 @@ def load(path: Path, network: Any = None) -> Classifier | Regressor:
             "a declared method",
             "declare it with @method before saving",
         )
+    encoder = TableEncoder.from_dict(words["encoder"])
     scale = words.get("scale")  # a regressor's; models of older versions have none
     clf = (Classifier if scale is None else Regressor)(
         network=words["network"] if network is None else network,
         hidden=tuple(words["hidden"]),
         dropout=words["dropout"],
+        standardise=encoder.standardise,
         precision=words["precision"],
         epoch=words["epoch"],
         choose_by=words["choose_by"],
@@ -122,7 +124,7 @@ def load(path: Path, network: Any = None) -> Classifier | Regressor:
     chosen = words.get("choice")  # models of older versions have none
     clf.choice_ = None if chosen is None else Choice.from_dict(chosen)
     clf.needs_ = words["needs"] | {k.removeprefix("needs."): v for k, v in tensors.items() if k.startswith("needs.")}
-    clf.encoder_ = TableEncoder.from_dict(words["encoder"])
+    clf.encoder_ = encoder
     law_class = _law(words["law"]["name"])
     bound = {k.removeprefix("law."): v for k, v in tensors.items() if k.startswith("law.")} | words["law"]["fields"]
     clf.law_ = law_class.bound(**bound) if words["law"]["bound"] else law_class

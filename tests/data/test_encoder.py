@@ -130,6 +130,22 @@ def test_arrays_are_standardised_per_feature_and_images_per_channel() -> None:
     np.testing.assert_allclose(out, (images - mean) / spread, rtol=1e-6, atol=1e-6)
 
 
+def test_numbers_stand_as_they_are_without_standardising() -> None:
+    x = np.random.default_rng(1).normal(5, [0.1, 3, 70], (50, 3))
+    encoder = TableEncoder(standardise=False).fit(x)
+    np.testing.assert_array_equal(encoder.transform(x), x.astype(np.float32))
+    twin = TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
+    assert not twin.standardise
+    np.testing.assert_array_equal(twin.transform(x), encoder.transform(x))
+    older = {key: value for key, value in TableEncoder().fit(x).to_dict().items() if key != "standardise"}
+    assert TableEncoder.from_dict(older).standardise
+    images = np.random.default_rng(2).integers(0, 256, (4, 3, 5, 5), dtype=np.uint8)
+    np.testing.assert_array_equal(TableEncoder(standardise=False).fit_transform(images), images.astype(np.float32))
+    frame = TableEncoder(standardise=False).fit_transform(pa.table(DATA))
+    np.testing.assert_array_equal(frame[:, 0], np.array([1.5, 3.5, 3.0, 4.0, 7.25, 3.5], np.float32))  # the median
+    np.testing.assert_array_equal(frame[:, 7], [1, 2, 3, 4, 5, 6])
+
+
 def test_tensors_booleans_and_constant_columns() -> None:
     x = torch.tensor([[1.0, 2.0], [3.0, 2.0]])
     np.testing.assert_array_equal(TableEncoder().fit_transform(x), [[-1, 0], [1, 0]])
@@ -139,7 +155,7 @@ def test_tensors_booleans_and_constant_columns() -> None:
 def test_blocks_of_rows_are_encoded_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(2).normal(size=(50, 3))
     whole = TableEncoder().fit_transform(x)
-    monkeypatch.setattr("sfumato.data.encoder._CHUNK", 7)
+    monkeypatch.setattr("sfumato.data.encoder.CHUNK", 7)
     np.testing.assert_array_equal(TableEncoder().fit_transform(x), whole)
 
 

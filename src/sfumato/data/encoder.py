@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sfumato.core.errors import FileError, InputError, ParameterError, ShapeError, TableError
 from sfumato.train.store import Store, moments
 
+from .arrays import CHUNK, check_array
 from .columns import CATEGORICAL, EMPTY, NUMERIC, Floats, Texts, absent, frame_columns, kind_of, numbers, quoted, texts
 
 FORMAT = 1
-_CHUNK = 8192  # rows in float64 at a time: the result is float32, and a copy of the whole in float64 may not fit
 _ALL_DISTINCT = 50  # a text column of more rows than this, no text twice, names its rows
 
 
@@ -29,17 +29,20 @@ class TableEncoder:
     of scikit-learn's SimpleImputer, StandardScaler and OneHotEncoder.
 
     Args: ignore, names of columns that a data frame may have and that are left out; any other column that was not there
-    at fit is an error.
+    at fit is an error; standardise, False leaves numbers as they are (mu 0, sigma 1), for features whose scales tell
+    something, such as principal directions.
     Shapes: data frame, (n, d) or (n, c, h, w) array of numbers -> (n, features) or (n, c, h, w). After ``transform``,
     ``missing_`` and ``unseen_`` count each column's missing entries and its entries of categories that fit never saw.
     Errors: a missing or unknown column, a type that is neither number nor text, NaN or infinity in a plain array, other
     shapes than at fit.
     """
 
-    def __init__(self, ignore: Sequence[str] = ()) -> None:
+    def __init__(self, ignore: Sequence[str] = (), standardise: bool = True) -> None:
         if isinstance(ignore, str) or not all(isinstance(name, str) for name in ignore):
             raise ParameterError(f"ignore = {ignore!r}", "a list of column names")
-        self.ignore = tuple(ignore)
+        if not isinstance(standardise, (bool, np.bool_)):
+            raise ParameterError(f"standardise = {standardise!r}", "True or False")
+        self.ignore, self.standardise = tuple(ignore), bool(standardise)
         self.shape_: tuple[int, ...] | None = None
         self.columns_: list[dict[str, Any]] | None = None
         self.mean_: Floats | None = None
@@ -63,19 +66,26 @@ class TableEncoder:
                 f"a table of {len(kept)} columns and no rows" if kept else "a table without feature columns",
                 "at least one row and one column",
             )
-        self.columns_, self.shape_ = [_learn(name, column) for name, column in kept.items()], None
+        self.columns_ = [_learn(name, column, self.standardise) for name, column in kept.items()]
+        self.shape_ = None
         self.mean_ = self.scale_ = None
         return self
 
     def _fit_array(self, x: NDArray[Any]) -> None:
         from sklearn.preprocessing import StandardScaler
 
-        flat = x if x.ndim == 2 else x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
-        scaler = StandardScaler().fit(flat)
         self.shape_, self.columns_ = tuple(x.shape[1:]), None
+        self.mean_, self.scale_ = np.zeros(x.shape[1]), np.ones(x.shape[1])
+        if not self.standardise:
+            return
+        scaler = StandardScaler().fit(x if x.ndim == 2 else x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1]))
         self.mean_, self.scale_ = np.asarray(scaler.mean_, np.float64), np.asarray(scaler.scale_, np.float64)
 
     def _fit_store(self, store: Store) -> Self:
+        if not self.standardise:
+            self.shape_, self.columns_ = store.row_shape, None
+            self.mean_, self.scale_ = np.zeros(store.row_shape[0]), np.ones(store.row_shape[0])
+            return self
         mean, spread = moments(store)
         if mean.ndim > 1:  # pictures: one mean and spread per channel, from those per pixel
             channel = mean.mean((1, 2))
@@ -129,9 +139,9 @@ class TableEncoder:
         wide = (1, -1) if x.ndim == 2 else (1, -1, 1, 1)
         mean, scale = self.mean_.reshape(wide), self.scale_.reshape(wide)
         out = np.empty(x.shape, np.float32)
-        for i in range(0, len(x), _CHUNK):
+        for i in range(0, len(x), CHUNK):
             with np.errstate(over="ignore"):  # told by _in_range
-                out[i : i + _CHUNK] = (x[i : i + _CHUNK].astype(np.float64) - mean) / scale
+                out[i : i + CHUNK] = (x[i : i + CHUNK].astype(np.float64) - mean) / scale
         return out
 
     def _transform_frame(self, frame: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -212,7 +222,7 @@ class TableEncoder:
         """Everything that was learned, as JSON-ready values; numbers survive to the last bit."""
         if self.columns_ is None and self.shape_ is None:
             raise InputError("an encoder that was not fitted", "fit before it is kept")
-        out: dict[str, Any] = {"format": FORMAT, "ignore": list(self.ignore)}
+        out: dict[str, Any] = {"format": FORMAT, "ignore": list(self.ignore), "standardise": self.standardise}
         if self.columns_ is not None:
             return out | {"columns": self.columns_}
         assert self.mean_ is not None and self.scale_ is not None and self.shape_ is not None
@@ -226,7 +236,7 @@ class TableEncoder:
                 "an encoder's record of another format", f"format {FORMAT}", "use the version of sfumato that wrote it"
             )
         try:
-            encoder = cls(list(kept["ignore"]))
+            encoder = cls(list(kept["ignore"]), bool(kept.get("standardise", True)))  # older records do not say
             if "columns" in kept:
                 encoder.columns_ = [_checked(c) for c in kept["columns"]]
                 if not encoder.columns_:
@@ -254,7 +264,7 @@ def _checked(c: Mapping[str, Any]) -> dict[str, Any]:
     return shared | {key: [str(word) for word in c[key]] for key in ("categories", "rare")}
 
 
-def _learn(name: str, column: Any) -> dict[str, Any]:
+def _learn(name: str, column: Any, standardise: bool) -> dict[str, Any]:
     """What fit keeps of one column."""
     kind = kind_of(name, column)
     values: Any = numbers(name, column) if kind != CATEGORICAL else texts(column)
@@ -263,7 +273,8 @@ def _learn(name: str, column: Any) -> dict[str, Any]:
         raise TableError(f"column {name!r} holds no value in {len(column)} rows", "at least one", "leave it out")
     learned = {"name": name, "kind": kind, "indicator": bool(blank.any())}
     if kind == NUMERIC:
-        return learned | _learn_numbers(values)
+        found = _learn_numbers(values)
+        return learned | (found if standardise else found | {"mean": 0.0, "scale": 1.0})
     return learned | _learn_categories(name, values[~blank])
 
 
@@ -303,39 +314,3 @@ def _in_range(features: NDArray[np.float32]) -> NDArray[np.float32]:
             "check the units",
         )
     return features
-
-
-def check_array(X: Any) -> NDArray[Any]:
-    """A finite numeric array (n, d) or (n, c, h, w) with at least one row; the message names the first bad entry."""
-    if hasattr(X, "detach"):
-        X = X.detach().cpu().numpy()
-    if hasattr(X, "tocsr"):
-        raise TableError(
-            f"a sparse {type(X).__name__}",
-            "a dense array or a data frame",
-            "call .toarray(), or reduce it with TruncatedSVD first",
-        )
-    try:
-        x = np.asarray(X)
-    except ValueError:
-        raise ShapeError("X with rows of different lengths", "(n, d) numbers") from None
-    if x.dtype.kind not in "fiub":
-        raise TableError(f"X of type {x.dtype}", "numbers", "pass a data frame where columns hold texts")
-    if x.ndim not in (2, 4):
-        do = "add the channel axis: X[:, None]" if x.ndim == 3 else "one row per observation: X.reshape(n, -1)"
-        raise ShapeError(f"X of shape {x.shape}", "(n, d), or (n, c, h, w) for images", do)
-    if 0 in x.shape:
-        raise ShapeError(f"X of shape {x.shape}", "at least one row and one column")
-    if x.dtype.kind == "f":
-        for i in range(0, len(x), _CHUNK):
-            bad = ~np.isfinite(x[i : i + _CHUNK])
-            if bad.any():
-                place = np.argwhere(bad)[0]
-                row, inside = i + int(place[0]), tuple(map(int, place[1:]))
-                where = f"column {inside[0]}" if x.ndim == 2 else f"pixel {inside}"
-                raise TableError(
-                    f"X, row {row}, {where} is {x[row][inside]}",
-                    "finite numbers",
-                    "pass a data frame to have missing entries handled, or fill them",
-                )
-    return x

@@ -35,6 +35,9 @@ class Classifier(ClassifierMixin, Learner):
         optimizer: "adam", "adamw" or "sgd" (momentum .9).
         schedule: "constant", "cosine" or "step"; None leaves it to the method.
         average: decay in [0, 1) of the weight average that predicts; None leaves it to the method.
+        standardise: each column of numbers (each channel of images) to mean 0 and spread 1 of the training rows, as
+            most networks want it; False where a pipeline has scaled X already, or where its scales tell something
+            (principal directions, embeddings).
         precision: "float32", "float64", or "bfloat16" for autocast.
         device: "cpu" or "cuda".
         seed: the integer >= 0 that all randomness follows from.

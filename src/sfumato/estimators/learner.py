@@ -65,7 +65,7 @@ class Learner(Fitted):
             check_streamed(self, labels)
         if self.parallel and self.method == "auto":
             raise RefusedError("method='auto' in several processes", "a named method", "choose in one process first")
-        encoder = TableEncoder().fit(self._training_rows(X, labels))
+        encoder = TableEncoder(standardise=self.standardise).fit(self._training_rows(X, labels))
         x = self._features(encoder, X)
         got = admit(x, labels, sample_weight, group, self.needs or {}, self._dtype())
         sides = {

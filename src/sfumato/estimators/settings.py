@@ -35,6 +35,7 @@ class Settings(BaseEstimator):
         optimizer: str = "adam",
         schedule: str | None = None,
         average: float | None = None,
+        standardise: bool = True,
         precision: str = "float32",
         device: str = "cpu",
         seed: int = 0,
@@ -53,6 +54,7 @@ class Settings(BaseEstimator):
         self.method, self.network, self.hidden, self.dropout = method, network, hidden, dropout
         self.epochs, self.batch_size, self.lr, self.weight_decay = epochs, batch_size, lr, weight_decay
         self.optimizer, self.schedule, self.average, self.precision = optimizer, schedule, average, precision
+        self.standardise = standardise
         self.device, self.seed, self.law, self.needs = device, seed, law, needs
         self.validation, self.patience, self.epoch, self.choose_by = validation, patience, epoch, choose_by
         self.sampling, self.parallel = sampling, parallel

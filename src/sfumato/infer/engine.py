@@ -117,7 +117,7 @@ def freedom(influence: Floats, s: Sample) -> Floats:
     for stratum in np.unique(strata):
         mine = square[strata == stratum]
         doubt += len(mine) * mine.var(0)
-    return np.divide(2 * square.sum(0) ** 2, doubt, out=np.full(len(doubt), np.inf), where=doubt > 0)
+    return np.asarray(np.divide(2 * square.sum(0) ** 2, doubt, out=np.full(len(doubt), np.inf), where=doubt > 0))
 
 
 def apart(family: str, s: Sample, theta: Floats, inverse: Floats) -> tuple[Floats, Floats]:

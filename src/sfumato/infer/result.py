@@ -63,8 +63,8 @@ class Estimates:
         """Plain JSON-ready values, the gold-only table under "gold"; df is None where it is infinite."""
         columns = ("estimate", "std_error", "z", "p", "low", "high")
         df = [float(v) if np.isfinite(v) else None for v in np.broadcast_to(self.df, len(self.names))]
-        rows = [
-            {"name": name} | {c: float(getattr(self, c)[i]) for c in columns} | {"df": df[i]}
+        rows: list[dict[str, Any]] = [
+            {"name": name, "df": df[i]} | {c: float(getattr(self, c)[i]) for c in columns}
             for i, name in enumerate(self.names)
         ]
         plain = {k: getattr(self, k) for k in ("method", "estimand", "level", "labelled", "rows", "max_weight")}
