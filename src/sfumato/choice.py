@@ -32,26 +32,30 @@ class Choice:
     source: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
     measure: str = "accuracy"
+    remarks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The card as JSON holds it."""
-        return {**asdict(self), "near": [list(one) for one in self.near]}
+        return {**asdict(self), "near": [list(one) for one in self.near], "remarks": list(self.remarks)}
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Choice:
         """A card from what ``to_dict`` made."""
-        return cls(**{**told, "near": tuple((str(s), str(law), float(w)) for s, law, w in told["near"])})
+        near = tuple((str(s), str(law), float(w)) for s, law, w in told["near"])
+        return cls(**{**told, "near": near, "remarks": tuple(told.get("remarks", ()))})
 
     def lines(self) -> list[str]:
         """What was tried and why, one sentence per line."""
-        own = self.tried[self.chosen]
-        out = [
-            f"{self.chosen} chosen among {', '.join(self.tried)}; {self.criterion} {_measured(own)} on held-out labels"
-        ]
+        own, among = self.tried[self.chosen], f"among {', '.join(self.tried)}"
+        if self.criterion:
+            out = [f"{self.chosen} chosen {among}; {self.criterion} {_measured(own)} on held-out labels"]
+        else:
+            out = [f"{self.chosen} taken {among}: no criterion can be measured on the held-out labels"]
+        out += self.remarks
         start = self.tried.get(self.naive, {})
         if not self.naive:
             out.append(f"{self.kind} labels suggest no class for a row alone: no naive baseline stands beside it")
-        elif self.chosen == self.naive:
+        elif self.chosen == self.naive and self.criterion:
             out.append(f"{self.naive} is the naive baseline: nothing that was tried promised more")
         elif "value" in start:
             told = f"the naive baseline {self.naive} has {_measured(start)}"
@@ -96,19 +100,29 @@ def card(
     table: Table | None,
     learned: Learned | None,
     sources: Mapping[str, Mapping[str, Any]],
+    remarks: tuple[str, ...] = (),
+    asked: bool = True,
 ) -> Choice:
     """The card of a choice; without a table, or by another criterion than the table's, nothing is expected.
 
-    Args: sources, by the name of a grid, where its runs come from.
+    Args: sources, by the name of a grid, where its runs come from; asked, whether somebody named the criterion.
     """
     naive = "" if kind in NO_BASELINE else next(iter(tried))
     if table is None or learned is None:
-        reason = f"no table was learned for {kind} labels, and the short list is made by hand"
-        return Choice(kind, chosen, naive, criterion, tried, reason=reason)
+        reason = f"no table was learned for {kind} labels under this law, and the short list is made by hand"
+        return Choice(kind, chosen, naive, criterion, tried, reason=reason, remarks=remarks)
     source = sources.get(table.grid, {})
     if criterion != table.criterion:
-        reason = f"the table was made for {table.criterion}, and {criterion} was asked for"
-        return Choice(kind, chosen, naive, criterion, tried, near=learned.near, source=source, reason=reason)
+        why = f"and {criterion} was asked for" if asked else "which could not be measured here"
+        return Choice(
+            *(kind, chosen, naive, criterion, tried),
+            near=learned.near,
+            source=source,
+            reason=f"the table was made for {table.criterion}, {why}",
+            remarks=remarks,
+        )
     return Choice(
-        kind, chosen, naive, criterion, tried, table.trust, learned.near, table.expected, source, measure=table.measure
+        *(kind, chosen, naive, criterion, tried, table.trust, learned.near, table.expected, source),
+        measure=table.measure,
+        remarks=remarks,
     )

@@ -286,6 +286,13 @@ def default(kind: str, law: Law | type[Law] | None = None) -> str:
     return DEFAULT.get(kind, "likelihood")
 
 
+def in_turn(first: str, kind: str, law: Law | type[Law] | None = None) -> tuple[str, ...]:
+    """The criteria to try one after the other, until one can be measured: the first, the default, and the two that
+    stand for every law.
+    """
+    return tuple(dict.fromkeys((first, default(kind, law), "likelihood", "unbiased-accuracy")))
+
+
 def biased(law: Law | type[Law] | None) -> bool:
     """Whether complementary labels follow a matrix that is not the uniform one."""
     if isinstance(law, type):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from sfumato.choice import card
 from sfumato.core.errors import ParameterError, RefusedError
 from sfumato.core.roles import Estimator
 from sfumato.core.streams import rng
-from sfumato.labels import Labels, Law
+from sfumato.judge import LEVEL, DoubtedLawWarning, filled, law_of, uniformity
+from sfumato.labels import Complementary, Labels, Law, UniformComplementary
 from sfumato.learn.objective import Objective
 from sfumato.meta import describe
 from sfumato.train import needs as givers
@@ -21,6 +23,7 @@ from sfumato.train.assembly import PER_ROW
 from sfumato.train.pool import Data, Job, run_jobs
 
 from .door import Admitted
+from .measured import measured
 
 if TYPE_CHECKING:
     from .learner import Learner
@@ -47,11 +50,14 @@ def choose(clf: Learner, got: Admitted) -> tuple[Objective, dict[str, Any]]:
             "name a method",
         )
     given = estimated(x, labels, got.given, clf.seed)
+    judge = judged_by(clf, labels, given)
+    remarks = doubts(x, labels, judge, clf.seed)
     tables, sources = portfolio.read()
-    table = tables.get(labels.kind)
+    table = None if select.biased(judge) else tables.get(labels.kind)  # a table knows the kind's own law
     learned = None if table is None else portfolio.learn(table, describe(labels, x.cpu().numpy(), given))
-    name = clf.choose_by or (select.default(labels.kind) if table is None else table.criterion)
-    candidates = select.SHORT_LIST[labels.kind] if learned is None else learned.methods
+    first = select.default(labels.kind, judge) if table is None else table.criterion
+    names = (clf.choose_by,) if clf.choose_by else select.in_turn(first, labels.kind, judge)
+    candidates = select.short_list(labels.kind, judge) if learned is None else learned.methods
     order = torch.randperm(len(labels), generator=rng(clf.seed, "auto"))
     held, train = order[: max(1, len(order) // 5)].sort().values, order[max(1, len(order) // 5) :].sort().values
     train_rows, (held_rows, measured_on) = labels.cover(train)[0], labels.cover(held)
@@ -78,46 +84,56 @@ def choose(clf: Learner, got: Admitted) -> tuple[Objective, dict[str, Any]]:
                 name=candidate,
             )
         )
-    judge = judged_by(clf, labels, given)
+    predicted: dict[str, Tensor] = {}
     for outcome in run_jobs(jobs, Data(x, {"labels": labels}, got.w), clf.workers):
         if outcome.error is not None or outcome.log_p is None:
             clf.scores_[outcome.name] = {"error": str(outcome.error)}
             continue
-        measured = select.criterion(
-            name, outcome.log_p, measured_on, judge.at(held_rows) if isinstance(judge, Law) else judge
-        )
-        clf.scores_[outcome.name] = {
-            "criterion": name,
-            "value": float(measured),
-            "low": measured.low,
-            "high": measured.high,
-            "cpu_seconds": outcome.cpu_seconds,
-        }
-    scores = {c: s["value"] for c, s in clf.scores_.items() if "value" in s}
-    if not scores:
+        predicted[outcome.name] = outcome.log_p
+        clf.scores_[outcome.name] = {"cpu_seconds": outcome.cpu_seconds}
+    if not predicted:
         raise ParameterError(
             "every method of the short list failed: " + "; ".join(f"{c}: {s['error']}" for c, s in clf.scores_.items()),
             "one that trains",
         )
+    name, values_of, why = measured(names, predicted, measured_on, at(judge, held_rows))
+    for c, value in values_of.items():
+        clf.scores_[c] |= {"criterion": name, "value": float(value), "low": value.low, "high": value.high}
+    scores = {c: float(value) for c, value in values_of.items()} or dict.fromkeys(predicted, 0.0)
     if table is not None and learned is not None and name == table.criterion:
         scores = learned.scores(scores)
         for c, score in scores.items():
             clf.scores_[c] |= {"past": learned.past[c], "score": score}
     best = max(scores, key=lambda c: (scores[c], -list(scores).index(c)))  # of equals the earlier, naive first
-    clf.choice_ = card(labels.kind, best, name, clf.scores_, table, learned, sources)
+    if why:
+        remarks.append(f"{why}: {name or best} instead")
+    clf.choice_ = card(
+        labels.kind, best, name, clf.scores_, table, learned, sources, tuple(remarks), bool(clf.choose_by)
+    )
     objective = clf._named(best, labels)
     wanted = givers.required(objective, clf._law(objective, labels))
     return objective, {k: v for k, v in given.items() if k in wanted}
 
 
-def judged_by(clf: Learner, labels: Labels, given: Mapping[str, Any]) -> Any:
+def judged_by(clf: Learner, labels: Labels, given: Mapping[str, Any]) -> Law | type[Law]:
     """The law by which candidates are measured: one for all of them."""
-    law = clf.law if clf.law is not None else labels.default_law()
-    if isinstance(law, Law):
-        return law
-    fields = {**law.read(labels), **given}
-    missing = [name for name in law.needs() if name not in fields]
-    return law if missing else law(**{name: fields[name] for name in law.needs()})
+    return filled(clf.law if clf.law is not None else law_of(labels, given), labels, given)
+
+
+def at(judge: Law | type[Law], rows: Tensor) -> Law | type[Law]:
+    """A judge at some rows."""
+    return judge.at(rows) if isinstance(judge, Law) else judge
+
+
+def doubts(x: Tensor, labels: Labels, judge: Law | type[Law], seed: int) -> list[str]:
+    """What the labels say against the law that judges them, also as a warning."""
+    if not isinstance(labels, Complementary) or not isinstance(judge, UniformComplementary):
+        return []
+    found = uniformity(x.cpu().numpy(), labels, seed)
+    if found is None or found.p >= LEVEL:
+        return []
+    warnings.warn(found.line(), DoubtedLawWarning, stacklevel=4)
+    return [found.line()]
 
 
 def estimated(x: Tensor, labels: Labels, given: Mapping[str, Any], seed: int) -> dict[str, Any]:
