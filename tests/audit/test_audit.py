@@ -259,8 +259,8 @@ def test_bad_input(change, error, says):
 
 
 def test_a_kind_without_an_audit_is_refused():
-    class Masks:
-        kind, k = "masks", 3
+    class Smells:
+        kind, k = "smells", 3
 
-    with pytest.raises(RefusedError, match="masks labels"):
-        audit(np.eye(5), Masks())
+    with pytest.raises(RefusedError, match="smells labels"):
+        audit(np.eye(5), Smells())

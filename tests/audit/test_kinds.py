@@ -26,6 +26,7 @@ from sfumato.labels import (
     ConfidenceDifferences,
     Distribution,
     Lower,
+    Masks,
     MultiLabel,
     Pairs,
     Sets,
@@ -83,6 +84,8 @@ def sample(kind):
     if kind == "votes":
         table = [(i, f"{HOSTILE}{j}", names[int(RNG.random() < 0.5)]) for i in range(60) for j in range(3)]
         return Votes.from_table(*(list(c) for c in zip(*table, strict=True)), n=60)
+    if kind == "masks":
+        return Masks.from_labels(RNG.choice([*names, "c"], (60, 6, 5)))
     raise AssertionError(kind)
 
 
@@ -100,7 +103,7 @@ def test_every_kind_has_a_module_a_page_and_json(kind, tmp_path, read_page):
     assert told["kind"] == kind and len(told["verdict"]) == len(report.sections)
     own = report.sections[0]
     assert told[own.name] and own.facts and own.figures
-    if kind in ("bags", "bag-values", "sets", "multi-label", "distribution", "votes"):
+    if kind in ("bags", "bag-values", "sets", "multi-label", "distribution", "votes", "masks"):
         assert "<script>alert(1)" in "".join(page.words)  # shown as text: read_page refuses what acts
     assert told["class_count"] == (0 if kind in ("targets", "lower") else labels.k)
 

@@ -62,7 +62,7 @@ def beside(
 
 def _check_read(given: dict[str, Any], labels: Any) -> None:
     """Refuses what no module would read beside labels of that kind."""
-    if hasattr(labels, "y"):
+    if getattr(labels, "y", None) is not None and labels.y.ndim == 1:
         return
     for name in ("groups", "truth") if labels.k > 1 else ("groups", "truth", "votes"):
         if given[name] is not None:

@@ -16,6 +16,7 @@ from sfumato.audit.sections.candidates import candidates
 from sfumato.audit.sections.confidence import confidence, pair_confidence
 from sfumato.audit.sections.distributions import distributions
 from sfumato.audit.sections.groups import groups
+from sfumato.audit.sections.masks import masks
 from sfumato.audit.sections.metadata import metadata
 from sfumato.audit.sections.multilabel import multilabel
 from sfumato.audit.sections.prior import prior
@@ -48,9 +49,10 @@ WEAK: dict[str, tuple[Callable[[Data], Section], str]] = {
     "targets": (targets, "looking at the targets"),
     "lower": (targets, "looking at the targets"),
     "votes": (votes, "counting votes"),
+    "masks": (masks, "looking at the masks"),
 }
 KINDS = (*SINGLE, *WEAK)
-PREDICTED = (*SINGLE, "partial", "complementary", "pu")  # the kinds whose module reads class probabilities
+PREDICTED = (*SINGLE, "partial", "complementary", "pu", "masks")  # the kinds whose module reads class probabilities
 REAL = ("targets", "lower")  # no classes
 Module = Callable[[Data, Seen], Section | None]
 MODULES: tuple[Module, ...] = (groups, annotators, shift, truth, variables, metadata, provenance)

@@ -43,7 +43,8 @@ class Report:
         """The findings as a ``pyarrow.Table`` (``.to_pandas()`` makes a data frame), most urgent first within each
         kind.
 
-        Columns: ``row`` int64, the user's row number; ``issue`` "label", "near-duplicate", "outlier" or "outvoted";
+        Columns: ``row`` int64, the user's row number; ``issue`` "label", "near-duplicate", "outlier", "outvoted" or
+        "mask";
         ``score`` float64, higher = look here first, comparable within one kind only; ``given`` and ``suggested`` class
         names; ``probability`` of the suggested class; ``given_probability`` of the given one; ``other_row`` int64, the
         row that a near-duplicate repeats; ``found_by_confident_learning`` and ``found_by_simifeat`` bool, whether that

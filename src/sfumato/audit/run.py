@@ -53,18 +53,18 @@ def audit(
     """Look over a dataset with imperfect labels and report what deserves a person's attention.
 
     Single labels (exact, noisy, partly missing): out-of-fold probabilities of a linear head, likely label errors with
-    suggested labels, noise rate and transition matrix with bootstrap intervals, class counts. Every other kind but
-    masks: what it tells and leaves open, in a module of its own (set sizes and ambiguity of candidate sets, the prior
-    of positive-unlabeled data, rank and condition of bags and sets, contradictions of pairs, missing shares of
-    multi-labels, reach and conflict of votes, ...). Always: near-duplicates and outliers over standardised columns,
-    metadata and provenance. What is given beside adds modules of its own.
+    suggested labels, noise rate and transition matrix with bootstrap intervals, class counts. Every other kind:
+    what it tells and leaves open, in a module of its own (set sizes and ambiguity of candidate sets, the prior of
+    positive-unlabeled data, rank and condition of bags and sets, contradictions of pairs, missing shares of
+    multi-labels, reach and conflict of votes, wrong pixels of masks, ...). Always: near-duplicates and outliers over
+    standardised columns, metadata and provenance. What is given beside adds modules of its own.
 
     Args:
         X: features (n, d), finite numbers; a data frame of numbers will do.
         labels: a container of ``sfumato.labels``, or one label per row, taken as noisy.
         probabilities: out-of-sample (n, K) in the order of the classes, in place of the linear head; for
-            positive-unlabeled data (n, 2) of being labelled. Only for the kinds that read them: single labels,
-            candidate sets, complementary and positive-unlabeled ones.
+            positive-unlabeled data (n, 2) of being labelled, for masks (n, K, H, W). Only for the kinds that read
+            them: single labels, candidate sets, complementary and positive-unlabeled ones, masks.
         folds: of the out-of-fold probabilities, from 2 to n.
         seed: of folds, samples and resamples.
         items: what to show beside each row: n texts, pictures (n, h, w) or (n, h, w, 3), or ``pathlib.Path`` of files
@@ -103,7 +103,7 @@ def audit(
     shown = None if items is None else Items(items, known)
     names = () if held.kind in REAL else held.classes if held.classes is not None else range(held.k)
     scaled, flat = standardised(x[at] if len(at) != len(x) or (at != np.arange(len(x))).any() else x)
-    p = None if probabilities is None else _probabilities(probabilities, len(at), held.kind)
+    p = None if probabilities is None else _probabilities(probabilities, len(at), held)
     given = dict(zip(GIVEN, (groups, votes, split, X_test, truth, provenance, variables), strict=True))
     more = beside(given, X, x, columns, flat, at, held)
     if more.test is not None:
@@ -205,10 +205,16 @@ def _known(rows: ArrayLike, n: int) -> Ints:
     return known.astype(np.int64)
 
 
-def _probabilities(probabilities: ArrayLike, n: int, kind: str) -> Floats:
+def _probabilities(probabilities: ArrayLike, n: int, labels: Any) -> Floats:
+    kind = labels.kind
     if kind not in PREDICTED:
         raise ParameterError(f"probabilities beside {kind} labels", f"none: they are read for {', '.join(PREDICTED)}")
     p = probabilities if isinstance(probabilities, np.ndarray) else np.asarray(probabilities)
+    if kind == "masks":  # their section checks the values, one picture at a time
+        size = (n, labels.k, *labels.y.shape[1:])
+        if p.shape != size or p.dtype.kind != "f":
+            raise ShapeError(f"probabilities of shape {p.shape} and type {p.dtype}", f"{size} floating point numbers")
+        return p
     if p.ndim != 2 or len(p) != n or p.dtype.kind != "f":
         raise ShapeError(
             f"probabilities of shape {p.shape} and type {p.dtype}", f"({n}, classes) floating point numbers"

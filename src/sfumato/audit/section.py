@@ -21,6 +21,8 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 Bools = NDArray[np.bool_]
 
+_SAMPLE = 10_000  # rows that neighbours are sought in, where there are more than twice as many
+
 
 @dataclass(frozen=True)
 class Beside:
@@ -64,9 +66,19 @@ class Data:
         return str(self.labels.kind)
 
     @cached_property
+    def said(self) -> NDArray[Any] | None:
+        """(n,) the one class of each observation, -1 where it is unknown; None where a label is no single class."""
+        y = getattr(self.labels, "y", None)
+        return None if y is None or y.ndim > 1 else np.asarray(y)
+
+    @cached_property
     def near(self) -> Neighbourhood:
-        """The nearest rows of each, Euclidean: one search for all who ask."""
-        return Neighbourhood(self.x)
+        """The nearest rows of each, Euclidean: one search, in one sample of many rows, for all who ask."""
+        return Neighbourhood(self.x, sample=_SAMPLE, seed=self.seed)
+
+    def among(self, at: Ints) -> Neighbourhood:
+        """The same among some of the rows."""
+        return Neighbourhood(self.x[at], sample=_SAMPLE, seed=self.seed)
 
 
 @dataclass(frozen=True)

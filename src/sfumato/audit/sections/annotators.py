@@ -106,10 +106,9 @@ def _with_others(votes: Ints, counts: Ints) -> tuple[Floats, Ints]:
 
 def _parted(data: Data, counts: Ints, total: Ints) -> Issues:
     """Rows whose given label got fewer votes than another class, widest margin first."""
-    said = getattr(data.labels, "y", None)
-    if said is None:
+    y = data.said
+    if y is None:
         return Issues("outvoted", np.empty(0, np.int64), np.empty(0), [], [], np.empty(0), np.empty(0))
-    y = np.asarray(said)
     own = np.where(y >= 0, counts[np.arange(len(y)), np.maximum(y, 0)], 0)
     rows = np.flatnonzero((y >= 0) & (counts.max(axis=1) > own))
     best = counts[rows].argmax(axis=1)

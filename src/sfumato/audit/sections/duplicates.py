@@ -18,7 +18,7 @@ def duplicates(data: Data) -> Section:
     ratio = found.distance[rows] / found.typical if found.typical > 0 else np.zeros(len(rows))
     score = (np.exp(-ratio) + np.isin(found.group[rows], clash)) / 2
     order = np.lexsort((rows, found.group[rows], -score))
-    said = np.asarray(data.labels.y) if hasattr(data.labels, "y") else None
+    said = data.said
     issues = Issues(
         "near-duplicate",
         rows[order],
@@ -69,9 +69,9 @@ def duplicates(data: Data) -> Section:
 
 def _clashes(data: Data, rows: Ints) -> Ints:
     """Groups whose labelled rows carry more than one label."""
-    if not hasattr(data.labels, "y"):
+    said = data.said
+    if said is None:
         return np.empty(0, np.int64)
-    said = np.asarray(data.labels.y)
     rows = rows[said[rows] >= 0]
     pairs = np.unique(np.stack([data.twins.group[rows], said[rows]]), axis=1)
     group, number_of = np.unique(pairs[0], return_counts=True)

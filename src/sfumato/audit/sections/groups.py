@@ -16,10 +16,9 @@ _TESTED = 20_000  # rows of the permutation test and the interval
 
 def groups(data: Data, seen: Seen) -> Section | None:
     """Mutual information of group and label with an interval and a permutation test, and label quality per group."""
-    given, said = data.beside.groups, getattr(data.labels, "y", None)
-    if given is None or said is None:
+    given, y = data.beside.groups, data.said
+    if given is None or y is None:
         return None
-    y = np.asarray(said)
     at = np.flatnonzero(y >= 0)
     names, code = np.unique(given[at], return_inverse=True)
     g, y, n, words = code.reshape(-1), y[at], len(names), [str(v) for v in names]

@@ -12,7 +12,7 @@ from sfumato.parts.svg import number
 def metadata(data: Data, seen: Seen) -> Section:
     """Counts and fingerprints of what was passed in."""
     raw, constant = data.beside.raw, data.beside.constant
-    said = np.asarray(data.labels.y) if hasattr(data.labels, "y") else None
+    said = data.said
     without = 0 if said is None else int((said < 0).sum())
     verdict = (
         f"{counted(len(raw), 'row')}, {counted(raw.shape[1], 'column')} of {raw.dtype}, "

@@ -23,7 +23,7 @@ def outliers(data: Data) -> Section:
     # Where at least half of the rows are equally far there is no scale to be outlying on.
     rows = np.flatnonzero(score > bar) if sigma > 0 else np.empty(0, np.int64)
     rows = rows[np.argsort(-score[rows], kind="stable")]
-    said = np.asarray(data.labels.y) if hasattr(data.labels, "y") else None
+    said = data.said
     given = None if said is None else [data.names[c] if c >= 0 else "" for c in said[rows]]
     verdict = "No row lies far from all others."
     if len(rows):
@@ -36,8 +36,8 @@ def outliers(data: Data) -> Section:
         f"{number(bar)} times the median row's, {_SPREADS:.0f} robust standard deviations of the logarithm above "
         "the median."
     ]
-    if len(score) > 4 * distance.sample:
-        notes.append(f"With this many rows, neighbours are sought in a random sample of {number(distance.sample)}.")
+    if data.near.among is not None:
+        notes.append(f"With this many rows, neighbours are sought in a random sample of {number(data.near.room + 1)}.")
     return Section(
         "outliers",
         "Outliers",

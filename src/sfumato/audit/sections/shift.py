@@ -35,7 +35,7 @@ def shift(data: Data, seen: Seen) -> Section | None:
     else:
         found, code = np.unique(split, return_inverse=True)
         x, names, group, code = data.x, [str(v) for v in found], data.twins.group, code.reshape(-1)
-        y = None if getattr(data.labels, "y", None) is None else np.asarray(data.labels.y)
+        y = data.said
     told = [_told(x, code == j, group, data) for j in range(len(names) if len(names) > 2 else 1)]
     straddle = _straddling(code, group)
     worst = max(told, key=lambda t: t["auroc"])

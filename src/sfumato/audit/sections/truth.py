@@ -16,10 +16,9 @@ _SHOWN = 20
 
 def truth(data: Data, seen: Seen) -> Section | None:
     """The true noise rate and confusions, and how many of the likely label errors are errors."""
-    true, said = data.beside.truth, getattr(data.labels, "y", None)
-    if true is None or said is None:
+    true, y = data.beside.truth, data.said
+    if true is None or y is None:
         return None
-    y = np.asarray(said)
     at = np.flatnonzero((y >= 0) & (true >= 0))
     if not len(at):
         return None

@@ -22,7 +22,7 @@ def variables(data: Data, seen: Seen) -> Section | None:
     table, at = data.beside.variables, data.beside.at
     if table is None:
         return None
-    said = _said(data)
+    said = data.said
     rows = np.arange(len(data.rows)) if said is None else np.flatnonzero(said >= 0)
     if len(rows) > _ROWS:
         rows = np.sort(numpy_rng(data.seed, "variables").choice(rows, _ROWS, replace=False))
@@ -59,11 +59,6 @@ def variables(data: Data, seen: Seen) -> Section | None:
         summary={"columns": held, "leaks": leaks, "with_missing": gaps, "constant": flat},
         light="act" if leaks else "look" if gaps or flat else "good",
     )
-
-
-def _said(data: Data) -> Ints | None:
-    said = getattr(data.labels, "y", None)
-    return None if said is None else np.asarray(said)
 
 
 def _described(name: str, column: Any) -> dict[str, Any]:
