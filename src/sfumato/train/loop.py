@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sfumato.core.errors import DivergedError
 
-from . import layers, memory, resume
+from . import layers, memory, optimizers, resume
 from .assembly import Assembly
 from .interrupt import interruptible
 from .words import Words
@@ -31,9 +31,9 @@ class Run(Assembly):
                 layers.begin(self, m, words)
         risks = [self.call("risk", words) for words in members]
         for m, risk in enumerate(risks):
-            self.optimizers[m].zero_grad(set_to_none=True)
+            optimizers.forget_gradients(self.optimizers[m])
             if (extra := self.extra[m]) is not None:
-                extra.zero_grad(set_to_none=True)
+                optimizers.forget_gradients(extra)
             if risk.requires_grad:
                 risk.backward()
             self.total += risk.detach()
@@ -43,7 +43,7 @@ class Run(Assembly):
             for m, words in enumerate(members):
                 layers.hand_over(self, m, words)
         for m in range(len(self.nets)):
-            self.optimizers[m].step()
+            optimizers.advance(self.optimizers[m])
             if (extra := self.extra[m]) is not None:
                 extra.step()
         if self.teachers:

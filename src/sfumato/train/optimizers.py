@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
 
 from sfumato.learn.objective import Objective
 
@@ -21,6 +23,47 @@ def of_network(config: Config, net: nn.Module) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, config.lr, momentum=0.9, weight_decay=config.weight_decay, fused=fused)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(parameters, config.lr, weight_decay=config.weight_decay, fused=fused)
+
+
+@torch.no_grad()
+def advance(optimizer: torch.optim.Optimizer) -> None:
+    """One step of the optimizer. Fused Adam after its first step is handed to PyTorch's function for it as it stands:
+    ``Optimizer.step`` spends as long on looking things up as the kernel takes for an MLP of 400,000 weights.
+    """
+    group, state = optimizer.param_groups[0], optimizer.state
+    members = [p for p in group["params"] if p.grad is not None]
+    if isinstance(optimizer, torch.optim.SGD):
+        for p in members:  # PyTorch's fused step refuses weights of which some have moved before and some have not
+            if state[p].get("momentum_buffer") is None:
+                state[p]["momentum_buffer"] = torch.zeros_like(p)
+    known = type(optimizer) in (torch.optim.Adam, torch.optim.AdamW) and len(optimizer.param_groups) == 1
+    if not (known and group["fused"] and members and all(p in state for p in members)):
+        optimizer.step()
+        return
+    function = adamw if type(optimizer) is torch.optim.AdamW else adam
+    function(
+        members,
+        [p.grad for p in members],
+        [state[p]["exp_avg"] for p in members],
+        [state[p]["exp_avg_sq"] for p in members],
+        [],
+        [state[p]["step"] for p in members],
+        fused=True,
+        amsgrad=False,
+        beta1=group["betas"][0],
+        beta2=group["betas"][1],
+        lr=group["lr"],
+        weight_decay=group["weight_decay"],
+        eps=group["eps"],
+        maximize=False,
+    )
+
+
+def forget_gradients(optimizer: torch.optim.Optimizer) -> None:
+    """What ``zero_grad(set_to_none=True)`` does, without its bookkeeping."""
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            p.grad = None
 
 
 def of_learned(
