@@ -10,7 +10,10 @@ from sklearn.metrics import average_precision_score
 from sfumato.audit import audit
 from sfumato.labels import Noisy
 from sfumato.parts.linear import out_of_fold
-from sfumato.score import ConfidentLearning, Ensemble, SimiFeat, find_label_issues
+from sfumato.parts.neighbours import Neighbourhood
+from sfumato.parts.opinion_pool import logarithmic_pool
+from sfumato.score import ConfidentLearning, SimiFeat, find_label_issues
+from sfumato.score.neighbour_labels import neighbour_shares
 
 
 @pytest.fixture(scope="module")
@@ -31,33 +34,38 @@ def standardised(x):
     return (x - x.mean(axis=0)) / np.where(spread > 0, spread, np.inf)
 
 
-def test_on_features_the_mean_rank_of_both_marks_as_many_rows_of_every_class_as_confident_learning(digits):
+def test_on_features_confident_learning_reads_the_pool_of_a_head_and_neighbours(digits):
     x, y, said = digits
     report = audit(x, Noisy(said, 10))
     told, table = report.summary["label_errors"], found(report)
     assert report.summary["duplicates"]["rows"] == 0  # so the folds are those of out_of_fold
     z = standardised(x)
-    p = out_of_fold(z, said, 10)
-    counted, near = find_label_issues(said, p), SimiFeat(metric="euclidean")
-    outvoted = near.flag(z, said)
-    rank = Ensemble().score({"a": ConfidentLearning().score(said, p), "b": near.score(z, said)})
-    expected = []
-    for c in range(10):
-        rows = np.flatnonzero((said == c) & (counted | outvoted))
-        expected += rows[np.argsort(-rank[rows], kind="stable")][: (counted & (said == c)).sum()].tolist()
-    assert set(table.row) == set(expected) and len(table) == counted.sum()
-    np.testing.assert_array_equal(np.bincount(said[table.row], minlength=10), np.bincount(said[counted], minlength=10))
-    np.testing.assert_allclose(table.score, rank[table.row], atol=1e-12)
+    head = out_of_fold(z, said, 10)
+    p, trust = logarithmic_pool(said, [head, neighbour_shares(Neighbourhood(z), said, 10)])
+    rank, marked = ConfidentLearning().score(said, p), find_label_issues(said, p)
+    counted, outvoted = find_label_issues(said, head), SimiFeat(metric="euclidean").flag(z, said)
+    assert set(table.row) == set(np.flatnonzero(marked)) and len(table) == marked.sum()
+    np.testing.assert_allclose(table.score, rank[table.row], atol=1e-7)
     np.testing.assert_array_equal(table.found_by_confident_learning.astype(bool), counted[table.row])
     np.testing.assert_array_equal(table.found_by_simifeat.astype(bool), outvoted[table.row])
-    assert told["detector"] == "ensemble of confident-learning, simifeat" and told["neighbours"] == 10
+    assert told["detector"].startswith("confident-learning on pooled probabilities") and told["neighbours"] == 20
+    assert told["trust"] == {"linear": trust[0], "neighbours": trust[1]} and trust.min() > 0 and trust.max() <= 1
     assert told["found_by"] == {"confident-learning": counted.sum(), "simifeat": outvoted.sum()}
     assert told["found_by_all"] == (counted & outvoted).sum()
     assert told["listed_by"]["simifeat"] == table.found_by_simifeat.sum()
-    # Better than confident learning on the same probabilities, in the ranking and in the rows that are marked.
-    wrong = said != y
-    assert average_precision_score(wrong, rank) > average_precision_score(wrong, ConfidentLearning().score(said, p))
+    # Better than confident learning on the head alone, in the ranking and in the rows that are marked.
+    wrong, alone = said != y, ConfidentLearning().score(said, head)
+    assert average_precision_score(wrong, rank) > average_precision_score(wrong, alone)
     assert wrong[table.row].mean() > wrong[counted].mean()
+
+
+def test_features_that_tell_nothing_leave_the_audit_at_chance():
+    """Pure noise: neither the head nor the neighbours are trusted, and the audit says that it cannot tell."""
+    rng = np.random.default_rng(0)
+    x, said = rng.normal(size=(1000, 5)), rng.integers(0, 4, 1000)
+    told = audit(x, Noisy(said, 4)).summary["label_errors"]
+    assert max(told["trust"].values()) < 0.5 and not told["predictions_beat_largest_class"]
+    assert abs(told["agreement"] - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 1000)
 
 
 def test_beside_given_probabilities_confident_learning_marks_and_ranks_alone(digits):
@@ -103,13 +111,13 @@ def test_the_page_names_the_detector_its_reason_and_each_count(digits, tmp_path,
     report = audit(x, Noisy(said, 10))
     words = "".join(read_page(report.to_html(tmp_path / "r.html").read_text("utf-8")).words)
     told = report.summary["label_errors"]
-    assert "the mean rank of two detectors" in words and "an oracle" in words
+    assert "Pooling a linear model with the nearest rows' labels" in words and "an oracle" in words
     assert "docs/measurements/detection.md" in words and "found by" in words
     for name, text in (("confident-learning", "found by confident learning"), ("simifeat", "found by SimiFeat")):
         assert text in words and f"{told['found_by'][name]} rows, {told['listed_by'][name]} of them listed" in words
     p = out_of_fold(standardised(x), said, 10)
     given = "".join(read_page(_page(audit(x, Noisy(said, 10), probabilities=p), tmp_path)).words)
-    assert "Beside given probabilities it is the best on average" in given and "found by SimiFeat" not in given
+    assert "the probabilities that were passed in and nothing else" in given and "found by SimiFeat" not in given
 
 
 def _page(report, folder):

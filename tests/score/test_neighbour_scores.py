@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from sfumato.core.errors import LabelError, ParameterError, ShapeError
 from sfumato.parts.neighbours import Neighbourhood
 from sfumato.score import KnnDisagreement, NeighbourDistance, SimiFeat
-from sfumato.score.neighbour_labels import _groups, neighbour_labels
+from sfumato.score.neighbour_labels import _groups, neighbour_labels, neighbour_shares
 
 
 def _blobs(seed=0, n=240, d=6):
@@ -158,9 +158,61 @@ def test_a_shared_search_finds_what_a_search_among_speakers_finds(copies):
     group = np.append(np.where(np.arange(200) < 30, np.arange(200), -1), chosen)
     shared = Neighbourhood(x)
     distance = NeighbourDistance().among(shared)
-    got = neighbour_labels(shared, y, 5, 10_000, 0, group)[1]
+    got = neighbour_labels(shared, y, 5, group)[1]
     key, speakers = _groups(group, y)
     full = cdist(x, x[speakers])
     full[key[:, None] == key[speakers]] = np.inf
     np.testing.assert_array_equal(got, y[speakers][np.argsort(full, axis=1, kind="stable")[:, :5]])
     np.testing.assert_array_equal(distance, NeighbourDistance().score(x))
+
+
+def test_shares_count_the_neighbours_and_one_row_of_the_class_shares():
+    x, y, _ = _blobs(6)
+    index = _near(x, 5, "euclidean")
+    counts = np.stack([(y[index] == c).sum(axis=1) for c in range(6)], axis=1)
+    expected = (counts + np.bincount(y, minlength=6) / len(y)) / 6
+    got = neighbour_shares(Neighbourhood(x), y, 6, 5)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(got.sum(axis=1), 1, rtol=1e-6)
+    # A row's own label moves nothing but the class shares that all rows share.
+    other = y.copy()
+    other[0] = (y[0] + 1) % 4
+    moved = neighbour_shares(Neighbourhood(x), other, 6, 5)[0] - got[0]
+    assert np.abs(moved).max() < 2 / len(y)
+
+
+@pytest.mark.parametrize("copies", [0, 300])
+def test_one_sample_serves_the_labels_and_the_distances(copies, monkeypatch):
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(120, 3)), rng.integers(3, size=120)
+    chosen = rng.integers(20, size=copies)
+    x, y = np.concatenate([x, x[chosen]]), np.append(y, y[chosen])
+    group = np.append(np.where(np.arange(120) < 20, np.arange(120), -1), chosen)
+    near = Neighbourhood(x, sample=50, seed=1)
+    assert len(near.among) == 50 and near.room == 49
+    drawn = near.among
+    distance = cdist(x, x[drawn])
+    distance[np.arange(len(x))[:, None] == drawn] = np.inf
+    mean = np.sort(distance, axis=1)[:, :10].mean(axis=1)
+    np.testing.assert_allclose(NeighbourDistance().among(near), mean / np.median(mean))
+    np.testing.assert_array_equal(NeighbourDistance(sample=50, seed=1).score(x), NeighbourDistance().among(near))
+    key, speakers = _groups(group, y)
+    heard = np.intersect1d(speakers, drawn)
+    heard = heard if len(heard) > 5 else speakers
+    full = cdist(x, x[heard])
+    full[key[:, None] == key[heard]] = np.inf
+    expected = y[heard][np.argsort(full, axis=1, kind="stable")[:, :5]]
+    np.testing.assert_array_equal(neighbour_labels(near, y, 5, group)[1], expected)
+
+
+def test_a_sample_of_copies_hears_every_group():
+    x = np.repeat(np.arange(8.0)[:, None], 40, axis=0)
+    group = np.repeat(np.arange(8), 40)
+    near = Neighbourhood(x, sample=10, seed=0)
+    got = neighbour_labels(near, group, 3, group)[1]
+    assert (got[:40] == [1, 2, 3]).all() and (got[-40:] == [6, 5, 4]).all()
+    with pytest.raises(ParameterError, match="a sample of 10"):
+        neighbour_labels(near, group, 10)
+    with pytest.raises(ParameterError, match="sample=1"):
+        Neighbourhood(x, sample=1)

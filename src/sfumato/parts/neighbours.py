@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from sfumato.core.errors import ParameterError
+from sfumato.core.streams import numpy_rng
 from sfumato.parts.linear import as_features
 
 Floats = NDArray[np.floating[Any]]
@@ -45,21 +46,42 @@ def nearest(
 class Neighbourhood:
     """Rows and the nearest other rows of each, searched once for all who ask.
 
-    Args: x (n, d), finite; metric, as in ``nearest``.
+    Args: x (n, d), finite; metric, as in ``nearest``; sample: with more than twice as many rows, neighbours are sought
+    in one random sample of this size, so that the cost grows with the rows and not with their square (None: among all);
+    seed, of that sample, whose row numbers are ``among``.
     """
 
-    def __init__(self, x: ArrayLike, metric: str = "euclidean") -> None:
+    def __init__(self, x: ArrayLike, metric: str = "euclidean", sample: int | None = None, seed: int = 0) -> None:
         self.x, self.metric = as_features(x), metric
+        n = len(self.x)
+        self.among: Ints | None = None
+        if sample is not None and sample < 2:
+            raise ParameterError(f"sample={sample}", "at least 2 rows to seek neighbours in, or None for all")
+        if sample is not None and n > 2 * sample:
+            self.among = np.sort(numpy_rng(seed, "neighbours").choice(n, sample, replace=False))
         self._held: tuple[Floats, Ints] | None = None
 
+    @property
+    def room(self) -> int:
+        """How many neighbours every row has to choose from, itself left out."""
+        return (len(self.x) if self.among is None else len(self.among)) - 1
+
     def nearest(self, k: int) -> tuple[Floats, Ints]:
-        """Distances and row numbers (n, k), as ``nearest`` gives them; a second search only where more are asked for
-        than before.
+        """Distances and row numbers (n, k), as ``nearest`` gives them, k from 1 to ``room``; a second search only where
+        more are asked for than before.
         """
+        if not 1 <= k <= self.room:
+            raise ParameterError(f"k={k} neighbours among {self.room} rows", f"1 to {self.room}")
         if self._held is None or self._held[1].shape[1] < k:
-            self._held = nearest(self.x, k, metric=self.metric)
+            self._held = nearest(self.x, k, metric=self.metric) if self.among is None else self._sampled(k, self.among)
         distance, index = self._held
         return distance[:, :k], index[:, :k]
+
+    def _sampled(self, k: int, among: Ints) -> tuple[Floats, Ints]:
+        distance, place = nearest(self.x, k + 1, metric=self.metric, reference=self.x[among])
+        own = among[place] == np.arange(len(self.x))[:, None]  # a sampled row is not its own neighbour
+        own[~own.any(axis=1), -1] = True
+        return distance[~own].reshape(-1, k), among[place[~own]].reshape(-1, k)
 
 
 def _prepared(x: Floats, metric: str) -> Floats:

@@ -26,7 +26,7 @@ class KnnDisagreement(Score):
     Args:
         k: neighbours, from 1 to n - 1.
         metric: "euclidean" or "cosine".
-        sample: with more than four times as many rows, neighbours are sought in a random sample of this size.
+        sample: with more than twice as many rows, neighbours are sought in a random sample of this size.
         seed: of that sample.
 
     Shapes: features (n, d), labels (n,) class numbers; scores (n,) in [0, 1].
@@ -40,5 +40,8 @@ class KnnDisagreement(Score):
 
     def score(self, features: ArrayLike, labels: ArrayLike) -> Floats:
         """(n,) scores; higher = look here first."""
-        y, around = neighbour_labels(Neighbourhood(features, self.metric), labels, self.k, self.sample, self.seed)
+        y, around = neighbour_labels(self._among(features), labels, self.k)
         return np.asarray((around != y[:, None]).mean(axis=1))
+
+    def _among(self, features: ArrayLike) -> Neighbourhood:
+        return Neighbourhood(features, self.metric, self.sample, self.seed)

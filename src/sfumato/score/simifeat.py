@@ -29,7 +29,7 @@ class SimiFeat(Score):
     Args:
         k: neighbours, from 1 to n - 1.
         metric: "cosine" or "euclidean".
-        sample: with more than four times as many rows, neighbours are sought in a random sample of this size.
+        sample: with more than twice as many rows, neighbours are sought in a random sample of this size.
         seed: of that sample.
 
     Shapes: features (n, d), labels (n,) class numbers; scores (n,) in [0, 1).
@@ -43,18 +43,18 @@ class SimiFeat(Score):
 
     def score(self, features: ArrayLike, labels: ArrayLike) -> Floats:
         """(n,) scores; higher = look here first."""
-        y, around = neighbour_labels(Neighbourhood(features, self.metric), labels, self.k, self.sample, self.seed)
+        y, around = neighbour_labels(self._among(features), labels, self.k)
         return cosine_gap(y, around)
 
     def judged(self, features: ArrayLike | Neighbourhood, labels: ArrayLike, group: ArrayLike) -> tuple[Floats, Bools]:
         """Scores (n,) and the vote of :meth:`flag` (n,) from one search, where near-duplicates never vouch for each
-        other. The search may be one that others ask as well, by its own metric.
+        other. The search may be one that others ask as well, by its own metric and sample.
 
         ``group`` (n,) are whole numbers, equal for near-duplicates and negative for rows on their own. A group counts
         as one neighbour, with the label that most of it carry (ties: that of the lowest row), and not for its members.
         """
-        near = features if isinstance(features, Neighbourhood) else Neighbourhood(features, self.metric)
-        y, around = neighbour_labels(near, labels, self.k, self.sample, self.seed, group)
+        near = features if isinstance(features, Neighbourhood) else self._among(features)
+        y, around = neighbour_labels(near, labels, self.k, group)
         return cosine_gap(y, around), _outvoted(y, around)
 
     def flag(self, features: ArrayLike, labels: ArrayLike, wrong: ArrayLike | None = None) -> Bools:
@@ -65,7 +65,7 @@ class SimiFeat(Score):
         matrix T and prior p as 1 - p_k T_kk / sum_i p_i T_ik: in each class that share of rows, rounded, those of
         highest score first and ties by lowest row.
         """
-        y, around = neighbour_labels(Neighbourhood(features, self.metric), labels, self.k, self.sample, self.seed)
+        y, around = neighbour_labels(self._among(features), labels, self.k)
         if wrong is None:
             return _outvoted(y, around)
         share = np.asarray(wrong, np.float64)
@@ -77,6 +77,9 @@ class SimiFeat(Score):
             number = int(np.round(len(rows) * share[given]))
             marked[rows[np.argsort(-score[rows], kind="stable")[:number]]] = True
         return marked
+
+    def _among(self, features: ArrayLike) -> Neighbourhood:
+        return Neighbourhood(features, self.metric, self.sample, self.seed)
 
 
 def cosine_gap(y: Ints, around: Ints) -> Floats:

@@ -17,8 +17,8 @@ _ROWS_PER_COLUMN = 10
 
 
 def label_errors(data: Data, judged: Judged) -> Section:
-    """The detectors mark and rank; of the other classes, the one that is most probable given features and label is
-    suggested."""
+    """Confident learning marks and ranks; of the other classes, the one that is most probable given features and label
+    is suggested."""
     y, p, found = judged.y, judged.p, judged.found
     detected = detect(data, judged)
     rank, rows = detected.score, np.flatnonzero(detected.marked)
@@ -36,16 +36,11 @@ def label_errors(data: Data, judged: Judged) -> Section:
         given_probability=instead.given,
         found={name: by[rows] for name, by in detected.found.items()},
     )
-    source = (
-        f"{data.folds}-fold linear model on the features, standardised on each fold's training rows; "
-        "near-duplicates share a fold"
-        if judged.own
-        else "the probabilities that were passed in"
-    )
+    made = judged.sources
     notes = [
-        _detector(detected),
-        f"Judged by: {source}. The suggested label weighs the prediction with how often its class is labelled as given "
-        "here; both probabilities are that posterior's.",
+        _detector(judged),
+        f"Judged by: {_source(data, judged)}. The suggested label weighs the prediction with how often its class is "
+        "labelled as given here; both probabilities are that posterior's.",
     ]
     share = len(rows) / len(y)
     verdict = f"Likely wrong: {number(len(rows))} of {counted(len(y), 'label')} ({percent(share)})."
@@ -104,7 +99,8 @@ def label_errors(data: Data, judged: Judged) -> Section:
         {
             "marked": len(rows),
             "detector": detected.name,
-            "neighbours": detected.near,
+            "neighbours": made.asked if made else 0,
+            "trust": {"linear": made.trust[0], "neighbours": made.trust[1]} if made else None,
             "found_by": {name: int(by.sum()) for name, by in detected.found.items()},
             "found_by_all": int(np.logical_and.reduce(list(detected.found.values())).sum()),
             "listed_by": {name: int(by[rows].sum()) for name, by in detected.found.items()},
@@ -116,7 +112,7 @@ def label_errors(data: Data, judged: Judged) -> Section:
             "largest_class_share": judged.majority,
             "predictions_beat_largest_class": judged.informed,
             "labels_equal_predictions": judged.echoed,
-            "out_of_fold": judged.own,
+            "out_of_fold": made is not None,
         },
         light=None if judged.informed else "unknown",
         measures=(Measure("likely label errors", share, "lower"),) if judged.informed else (),
@@ -124,25 +120,33 @@ def label_errors(data: Data, judged: Judged) -> Section:
 
 
 _NAMES = {
-    CONFIDENT: "confident learning, from the probabilities",
-    NEIGHBOURS: "SimiFeat, from the nearest rows' labels",
+    CONFIDENT: "confident learning, from the linear model alone",
+    NEIGHBOURS: "SimiFeat, from the labels of at most ten nearest rows",
 }
 
 
-def _detector(detected: Detected) -> str:
-    """Which detector was used, and why."""
-    if not detected.near:
-        return (
-            "Marked by confident learning (prune by noise rate), ranked by the margin. Beside given probabilities it "
-            "is the best on average in docs/measurements/detection.md, a choice by true labels (an oracle): features "
-            "that know less than the probabilities drag it down."
-        )
+def _detector(judged: Judged) -> str:
+    """How rows are marked and ranked, and why so."""
+    how = "Marked by confident learning (prune by noise rate), ranked by the margin. "
+    if judged.sources is None:
+        return how + "It reads the probabilities that were passed in and nothing else."
+    return how + (
+        "Pooling a linear model with the nearest rows' labels before confident learning is best on average, without "
+        "training a network, in docs/measurements/detection.md, a choice by true labels (an oracle) that held on sets "
+        "that had no part in it."
+    )
+
+
+def _source(data: Data, judged: Judged) -> str:
+    """Where the probabilities come from."""
+    made = judged.sources
+    if made is None:
+        return "the probabilities that were passed in"
     return (
-        "Ranked by the mean rank of two detectors: confident learning, which reads the probabilities, and SimiFeat, "
-        f"which reads the labels of the {counted(detected.near, 'nearest row')}, near-duplicates left out. On features "
-        "alone this is the best on average, without training a network, in docs/measurements/detection.md, a choice by "
-        "true labels (an oracle). Listed are, of each given class, as many rows as confident learning marks (prune by "
-        "noise rate), those of highest rank that at least one of the two would mark by itself."
+        f"{data.folds}-fold linear model on the features, standardised on each fold's training rows; near-duplicates "
+        f"share a fold; pooled with the labels of the {counted(made.asked, 'nearest row')}, near-duplicates left out, "
+        "as powers of their probabilities. The powers, those that predict the given labels best, are "
+        f"{made.trust[0]:.2f} and {made.trust[1]:.2f}"
     )
 
 
@@ -151,7 +155,9 @@ def _who(detected: Detected) -> list[tuple[str, str]]:
     if len(detected.found) < 2:
         return []
     both = np.logical_and.reduce(list(detected.found.values()))
+    alone = detected.marked & ~np.logical_or.reduce(list(detected.found.values()))
     lines = [*((f"found by {_NAMES[name]}", by) for name, by in detected.found.items()), ("found by both", both)]
+    lines.append(("found by neither of them, but by what they say together", alone))
     return [
         (what, f"{counted(int(by.sum()), 'row')}, {number(int((by & detected.marked).sum()))} of them listed")
         for what, by in lines
