@@ -118,7 +118,7 @@ class MultilabelQuality(Score):
     """
 
     alpha: float = 0.8
-    kind = "multilabel"
+    kind = "multi-label"
 
     def score(self, labels: ArrayLike, probabilities: ArrayLike) -> Floats:
         """(n,) scores; higher = look here first."""
