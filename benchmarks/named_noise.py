@@ -1,8 +1,8 @@
-"""What five named systems claim, on small sets: mdil, sub-centre-arcface, comp-sum and its adversarial kin,
-spatial-noise, memorization-discrepancy.
+"""What named systems claim, on small sets: mdil, sub-centre-arcface, comp-sum and its adversarial kin,
+spatial-noise, memorization-discrepancy; and what a few known truths are worth to lccn.
 
     OMP_NUM_THREADS=1 python benchmarks/named_noise.py run PART   # mdil arcface comp-sum spatial-discs spatial-written
-    python benchmarks/named_noise.py table                        # ... stream
+    python benchmarks/named_noise.py table                        # ... stream known-truths
 
 ``run`` appends one line per finished figure to docs/measurements/named-noise.csv and skips those it holds already. True
 labels are used to make noise and to measure, never to choose a setting. Real data as in benchmarks/cifar10n.py.
@@ -21,24 +21,41 @@ from typing import Any
 
 import numpy as np
 import torch
-from cifar10n import loader
+from cifar10n import TRAIN, loader, prepared
 from scipy import ndimage
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
+from sfumato.bench.real import read as real_set
 from sfumato.core.streams import rng
 from sfumato.estimate import NotIdentifiableWarning, TransitionMDIL
-from sfumato.labels import ClassConditional, InstanceFlips, Masks, PixelFlips, Symmetric
+from sfumato.labels import (
+    ClassConditional,
+    Clean,
+    Exact,
+    InstanceFlips,
+    Masks,
+    Noisy,
+    PairFlip,
+    PixelFlips,
+    SourceConfusion,
+    Symmetric,
+    Votes,
+)
 from sfumato.labels.heads import log_softmax
+from sfumato.learn.exact.ce import CrossEntropy
 from sfumato.learn.families import MarginalLikelihood
 from sfumato.learn.noisy.comp_sum import CompSum
+from sfumato.learn.noisy.lccn import LCCN
 from sfumato.learn.noisy.mdil import MDIL
 from sfumato.learn.noisy.smooth_adversarial_comp_sum import SmoothAdversarialCompSum
 from sfumato.learn.noisy.spatial_noise import SpatialNoise
 from sfumato.learn.noisy.sub_centre_arcface import SubCentreArcFace
 from sfumato.learn.objective import Objective
+from sfumato.learn.votes.raykar import Raykar
+from sfumato.learn.votes.semi_lccn import SemiLCCN
 from sfumato.parts.pgd import ascend
 from sfumato.score import DominantCentre, MemorizationDiscrepancy
 from sfumato.train import learned
@@ -435,6 +452,67 @@ def hits(net: nn.Module, x: Tensor, y: Tensor) -> float:
     return float((net(x).argmax(1) == y).double().mean())
 
 
+# ---------------------------------------------------------------------- known truths among noisy labels
+
+
+def headlines(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """x, truths and the rules' labels of four fifths of the rows, split by the seed; x and truths of the others."""
+    found: Any = real_set("hausa-news")
+    at = torch.randperm(len(found.y), generator=rng(seed, "split"))
+    x, y, said = torch.from_numpy(found.x)[at], torch.from_numpy(found.y)[at], found.labels.y[at]
+    n = 4 * len(at) // 5
+    x = (x - x[:n].mean(0)) / (x[:n].std(0) + 1e-9)
+    return x[:n], y[:n], said[:n], x[n:], y[n:]
+
+
+def noisy_sets(seed: int) -> Iterator[tuple[str, int, tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]]:
+    """(name, K, x, truths and noisy labels to train on, x and truths to test on)."""
+    for name, law in (("digits, pair .45", PairFlip(0.45)), ("digits, symmetric .6", Symmetric(0.6))):
+        x, y, x_test, y_test = digits(seed)
+        yield name, 10, (x, y, law.sample(y, 10, rng(seed, "labels")).y, x_test, y_test)
+    yield "headlines, labels of rules", 5, headlines(seed)
+    given = prepared(loader(), "worst", Path("/tmp/sfumato-cifar10"))
+    yield "CIFAR-10N worst", 10, (given.x[:TRAIN], given.y[:TRAIN], given.noisy[:TRAIN], given.x_test, given.y_test)
+
+
+def found_matrix(run: Run, x: Tensor) -> Tensor | None:
+    """(K, K) what the method took the noise for."""
+    if isinstance(run.objective, LCCN):
+        return run.objective.transition(run.memory[0]["bank"])
+    if isinstance(run.objective, SemiLCCN):
+        return run.objective.confusion(run.memory[0]["bank"])[0]
+    return learned.law_on(run, x).confusion[0] if isinstance(run.objective, Raykar) else None
+
+
+def known_truths(done: set[Any]) -> Figures:
+    """One row in twenty with its true label beside the noisy one."""
+    for seed in SEEDS:
+        for setting, k, (x, y, said, x_test, y_test) in noisy_sets(seed):
+            some = torch.randperm(len(y), generator=rng(seed, "known"))[: len(y) // 20]
+            gold = torch.full_like(y, -1)
+            gold[some] = y[some]
+            votes = Votes.from_matrix(said[:, None].numpy(), k=k, gold=gold.numpy())
+            noisy, put = Noisy(said, k), Noisy(torch.where(gold >= 0, gold, said), k)
+            joint = torch.zeros(k, k, dtype=torch.float64).index_put_((y, said), torch.ones(len(y)).double(), True)
+            real = joint / joint.sum(1, keepdim=True)
+            for method, objective, rows, labels, law in (
+                ("cross entropy, noisy labels", CrossEntropy(), x, Exact(noisy.y, k), Clean()),
+                ("cross entropy, known truths put in", CrossEntropy(), x, Exact(put.y, k), Clean()),
+                ("cross entropy, known truths alone", CrossEntropy(), x[some], Exact(y[some], k), Clean()),
+                ("lccn", LCCN(), x, noisy, ClassConditional),
+                ("lccn, known truths put in", LCCN(), x, put, ClassConditional),
+                ("raykar, known truths as gold", Raykar(), x, votes, SourceConfusion),
+                ("semi-lccn", SemiLCCN(), x, votes, SourceConfusion),
+            ):
+                if (setting, method, str(seed)) in done:
+                    continue
+                run = fitted(objective, rows, labels, law, seed)
+                figures = {"accuracy": accuracy(run, x_test, y_test)}
+                if (matrix := found_matrix(run, x)) is not None:
+                    figures["T"] = float((matrix.double() - real).abs().sum(1).mean())
+                yield setting, method, seed, figures
+
+
 PARTS = {
     "mdil": mdil,
     "arcface": arcface,
@@ -442,6 +520,7 @@ PARTS = {
     "spatial-discs": spatial_discs,
     "spatial-written": spatial_written,
     "stream": stream,
+    "known-truths": known_truths,
 }
 
 
