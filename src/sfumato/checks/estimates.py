@@ -13,7 +13,7 @@ import torch
 from sfumato.core.card import Card
 from sfumato.core.streams import numpy_rng, rng
 from sfumato.core.words import NEEDS
-from sfumato.labels import CaseControl, ClassConditional, Labels
+from sfumato.labels import CaseControl, ClassConditional, Labels, Semi
 
 from .registry import ensure, rule
 
@@ -34,13 +34,18 @@ def setting(kind: str, n: int = 1500) -> tuple[Any, Labels, dict[str, Any]]:
         labels: Labels = CaseControl(prior, 0.3).sample(truth, 2, rng(0, "estimates"))
         rows, labels = labels.cover(torch.arange(len(labels)))
         return X[rows.numpy()], labels, {"prior": prior}
+    if kind == "semi":  # labeled rows of these classes, unlabeled rows of which the last is the largest
+        shifted = draw.choice(k, size=n, p=[0.2, 0.3, 0.5])
+        other = draw.normal(size=(n, 4)) + 4 * np.eye(4)[shifted]
+        told = Semi(torch.cat([truth, torch.full((n,), -1)]), k)
+        return np.concatenate([X, other]), told, {"prior": np.bincount(shifted, minlength=k) / n}
     T = np.array([[0.8, 0.15, 0.05], [0.1, 0.7, 0.2], [0.1, 0.1, 0.8]])
     noisy = ClassConditional(torch.from_numpy(T)).sample(truth, 3, rng(0, "estimates"))
     return X, noisy, {"transition": T, "noise_rate": float((noisy.y != truth).double().mean())}
 
 
 def _known(card: Card) -> str:
-    if card.kind not in ("noisy", "pu"):
+    if card.kind not in ("noisy", "pu", "semi"):
         return f"no world for {card.kind} labels stands here"
     return "" if getattr(card.cls, "need", None) in TOLERANCE else "no tolerance is set for what it estimates"
 

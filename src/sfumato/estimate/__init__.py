@@ -1,4 +1,4 @@
-"""Floor 3: data -> one unknown of the world; the file prefix says which (prior_, transition_, noise_)."""
+"""Floor 3: data -> one unknown of the world; the file prefix says which (prior_, shift_, transition_, noise_)."""
 
 from sfumato.estimate.interval import Interval, bootstrap
 from sfumato.estimate.noise_rate import NoiseRate
@@ -11,6 +11,9 @@ from sfumato.estimate.prior_km import PriorKM2
 from sfumato.estimate.prior_regrouped import PriorReCPE
 from sfumato.estimate.prior_resampled import PriorResampled
 from sfumato.estimate.prior_tice import PriorTIcE
+from sfumato.estimate.shift_bbse import PriorBBSE
+from sfumato.estimate.shift_count import ClassifyAndCount
+from sfumato.estimate.shift_em import PriorEM
 from sfumato.estimate.thetas_order import ThetasFromOrder
 from sfumato.estimate.transition_anchor import TransitionAnchor
 from sfumato.estimate.transition_base import NotIdentifiableWarning
@@ -21,14 +24,17 @@ from sfumato.estimate.transition_hoc import TransitionHOC
 from sfumato.estimate.transition_mdil import TransitionMDIL
 
 __all__ = [
+    "ClassifyAndCount",
     "FlipFromCandidates",
     "Interval",
     "NoiseRate",
     "NotIdentifiableWarning",
     "PriorAlphaMax",
     "PriorBBE",
+    "PriorBBSE",
     "PriorComplementary",
     "PriorDEDPUL",
+    "PriorEM",
     "PriorElkanNoto",
     "PriorKM2",
     "PriorReCPE",
