@@ -2,10 +2,9 @@
 
     OMP_NUM_THREADS=1 nice -n 10 python benchmarks/coverage.py run --out docs/measurements/coverage.csv
     python benchmarks/coverage.py table --out docs/measurements/coverage.csv
-    python benchmarks/coverage.py cell --methods ppi --case logistic --runs 20000 --rows 2000 --labels 200
 
-``run`` appends the rows of one case as it is finished and skips those that the file holds already. ``cell`` looks
-longer at one case, with draws that ``run`` has not seen, and prints what it finds.
+``run`` appends the rows of one case as it is finished and skips those that the file holds already.
+benchmarks/coverage_causes.py looks longer at one case.
 """
 
 from __future__ import annotations
@@ -163,7 +162,7 @@ def estimand(case: str) -> str:
 
 
 def run_once(
-    name: str, case: str, error: float, seed: int, rows: int = ROWS, labels: int = LABELS
+    name: str, case: str, error: float, seed: int, rows: int = ROWS, labels: int = LABELS, bootstrap: int = 0
 ) -> tuple[Estimates, Floats, Floats]:
     """(table, interval ends of taking surrogates for the truth, the population's values)."""
     rng = numpy_rng(seed, f"coverage-{case}-{error}")
@@ -182,7 +181,10 @@ def run_once(
     if w.X_surrogate is not None and X is not None:
         truth, X[~labelled, 1] = w.truth, np.nan
     told: dict[str, Any] = {"estimand": family, "q": 0.7, "intercept": case != "fixed effects"}
-    told["interval"] = "normal" if family == "quantile" else "student"  # one fit tells both: see ``normal``
+    if bootstrap:
+        told["bootstrap"] = bootstrap
+    elif family != "quantile":
+        told["interval"] = "student"  # one fit tells both intervals: see ``normal``
     extra = {} if w.groups is None else {"groups": w.groups, "clusters": w.clusters}
     if name == "cross-ppi":
         features = np.column_stack([w.surrogate, w.X])
@@ -291,43 +293,6 @@ def measure(name: str, case: str, error: float, runs: int) -> list[dict[str, Any
     ]
 
 
-def cell(name: str, case: str, error: float, runs: int, rows: int, labels: int) -> None:
-    """One line per coefficient: coverage, the variance that is stated beside the one that is seen, and in how many %
-    of the runs the normal interval lies below or above the truth; df: median degrees of freedom of Student's interval.
-
-    A normal interval whose stated variance is right on average still covers too often where the standard error grows
-    as the estimate strays. ``symmetric``: coverage if every run used the same standard error, the one that is seen.
-    """
-    tables = [run_once(name, case, error, RUNS + seed, rows, labels)[0] for seed in range(runs)]
-    value = BETA[1:] if case == "fixed effects" else population(case)
-    found = np.stack([t.estimate for t in tables])
-    stated = np.stack([t.std_error for t in tables])
-    hit = np.mean([held(normal(t), value) for t in tables], axis=0)
-    wide = 100 * np.mean([held((t.low, t.high), value) for t in tables], axis=0)
-    below, above = (
-        100 * np.mean(sides, axis=0)
-        for sides in ([normal(t)[1] < value for t in tables], [normal(t)[0] > value for t in tables])
-    )
-    df = np.median([t.df for t in tables], axis=0)
-    off = np.abs(found - value)
-    apart = [float(np.corrcoef(off[:, j], stated[:, j])[0, 1]) for j in range(len(value))]
-    flat = (off <= norm.isf(0.025) * found.std(0)).mean(0)
-    print(
-        "| labelled | rows | runs | coefficient | coverage | stated / seen variance | corr(error, s.e.) | symmetric "
-        "| below, above the truth | df | Student |"
-    )
-    print("|-|-|-|-|-|-|-|-|-|-|-|")
-    for j, coefficient in enumerate(tables[0].names):
-        ratio = float((stated[:, j] ** 2).mean() / found[:, j].var())
-        chance = 100 * np.sqrt(hit[j] * (1 - hit[j]) / runs)
-        print(
-            f"| {labels} | {rows} | {runs} | {coefficient} | {100 * hit[j]:.2f} +- {chance:.2f} "
-            f"| {ratio:.3f} | {apart[j]:.2f} | {100 * flat[j]:.2f} | {below[j]:.1f}, {above[j]:.1f} | {df[j]:.0f} "
-            f"| {wide[j]:.2f} |",
-            flush=True,
-        )
-
-
 def done(path: Path) -> list[dict[str, str]]:
     """The rows that the file holds."""
     if not path.exists():
@@ -385,20 +350,13 @@ def _range(values: list[float], digits: int) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("run", "table", "cell"))
+    parser.add_argument("what", choices=("run", "table"))
     parser.add_argument("--out", type=Path, default=Path("docs/measurements/coverage.csv"))
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--methods", nargs="*", default=())
-    parser.add_argument("--case", default="logistic")
-    parser.add_argument("--accuracy", type=float, default=0.8)
-    parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--labels", type=int, default=LABELS)
     given = parser.parse_args(argv)
     if given.what == "run":
         run(given.out, given.runs, given.methods)
-    elif given.what == "cell":
-        for name in given.methods:
-            cell(name, given.case, round(1 - given.accuracy, 2), given.runs, given.rows, given.labels)
     else:
         table(given.out)
     return 0
