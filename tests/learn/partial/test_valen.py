@@ -14,7 +14,8 @@ from sfumato.core.errors import ParameterError
 from sfumato.labels import Partial, UniformSets
 from sfumato.learn.objective import Objective
 from sfumato.learn.partial.average import Average
-from sfumato.learn.partial.valen import FLOOR, VALEN, Decoder, links
+from sfumato.learn.partial.decoder import Decoder
+from sfumato.learn.partial.valen import FLOOR, VALEN, links
 from sfumato.parts.dirichlet import drawn
 from sfumato.train.config import Config
 from sfumato.train.loop import Run

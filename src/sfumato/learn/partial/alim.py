@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +12,10 @@ from sfumato.core.card import method
 from sfumato.labels import Partial
 from sfumato.labels.exact import OFF
 from sfumato.parts.bounds import check_number
-from sfumato.parts.candidates import inside, telling
-from sfumato.parts.losses import cross_entropy, mean
-from sfumato.parts.mixup import mixed_with
-from sfumato.parts.projection import parted
+from sfumato.parts.candidates import inside
 
-from .pico import PiCO
+from .mixed_pico import MixedPiCO
+from .queue_contrast import Step
 
 
 @method(
@@ -30,7 +27,7 @@ from .pico import PiCO
     },
 )
 @dataclass
-class ALIM(PiCO):
+class ALIM(MixedPiCO):
     r"""ALIM: PiCO whose prototypes weigh candidates by 1 and other classes by lam, and which also fits mixed rows.
 
     R = R_PiCO + mixed * mean_i w_i CE(m q_i + (1 - m) q_j, p(m x_i + (1 - m) x_j)),  m = max(c, 1 - c), c ~ Beta
@@ -45,17 +42,11 @@ class ALIM(PiCO):
     Shapes: as PiCO; rows ratio (n,), as a logarithm; bank lam (), as a logarithm.
     """
 
-    noise: float = 0.2
     start_at: float = 0.1
-    alpha: float = 4.0
-    mixed: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("noise", self.noise, 0, 1, high_open=True)
         check_number("start_at", self.start_at, 0, 1)
-        check_number("alpha", self.alpha, 0, low_open=True)
-        check_number("mixed", self.mixed, 0)
 
     def start(self, s: Partial) -> dict[str, Tensor]:
         return {**super().start(s), "ratio": torch.full((len(s),), 2.0)}
@@ -66,39 +57,12 @@ class ALIM(PiCO):
     def likely(self, near: Tensor, s: Partial, bank: dict[str, Tensor]) -> Tensor:
         return torch.where(s.mask, near, near + bank["lam"].to(near.dtype)).argmax(1)
 
-    def risk(  # type: ignore[override]
-        self,
-        z: Tensor,
-        x: Tensor,
-        teacher_strong: Tensor,
-        forward: Callable[[Tensor], Tensor],
-        s: Partial,
-        w: Tensor | None,
-        rows: dict[str, Tensor],
-        bank: dict[str, Tensor],
-        progress: float,
-        rng: torch.Generator,
-    ) -> Tensor:
-        alone = super().risk(z, teacher_strong, s, w, rows, bank, progress)
-        q = self.belief(parted(z)[1], s, rows, bank, progress).to(z.dtype)
-        between, target, other = mixed_with(x, q, self.alpha, rng)
-        fit = cross_entropy(parted(forward(between))[0], target)
-        return alone + self.mixed * mean(fit * telling(s.mask) * telling(s.mask)[other], w)
-
-    def renew(
-        self,
-        z: Tensor,
-        teacher_strong: Tensor,
-        s: Partial,
-        rows: dict[str, Tensor],
-        bank: dict[str, Tensor],
-        progress: float,
-    ) -> dict[str, Any]:
-        new = super().renew(z, teacher_strong, s, rows, bank, progress)
-        if len(bank["prototypes"]):
-            near = parted(z)[1] @ bank["prototypes"].to(z.dtype).T
+    def renewed(self, step: Step) -> dict[str, Any]:
+        new, prototypes = super().renewed(step), step.bank["prototypes"]
+        if len(prototypes):
+            near = step.h @ prototypes.to(step.h.dtype).T
             # cosines: no ratio of two of them is beyond e^2, and a set with nothing outside keeps that
-            ratio = inside(near, s.mask).amax(1) - inside(near, ~s.mask).amax(1)
+            ratio = inside(near, step.s.mask).amax(1) - inside(near, ~step.s.mask).amax(1)
             new["rows"]["ratio"] = ratio.clamp(-2.0, 2.0)
         return new
 

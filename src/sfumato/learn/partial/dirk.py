@@ -14,13 +14,12 @@ from sfumato.core.card import method
 from sfumato.labels import Partial
 from sfumato.labels.heads import log_softmax
 from sfumato.parts.bounds import check_number
-from sfumato.parts.candidates import inside, softmax_inside, telling
-from sfumato.parts.contrast import contrast
-from sfumato.parts.losses import cross_entropy, mean
+from sfumato.parts.candidates import inside, softmax_inside
+from sfumato.parts.losses import cross_entropy
 from sfumato.parts.projection import parted
 from sfumato.parts.queue import pushed
 
-from .queue_contrast import QueueContrast, keys_of
+from .queue_contrast import Keys, QueueContrast, Step
 
 
 def rectified(z: Tensor, mask: Tensor) -> Tensor:
@@ -71,19 +70,13 @@ class DIRK(QueueContrast):
     def stock(self, k: int) -> dict[str, Tensor]:
         return {"queue": torch.zeros(0, 0), "r": torch.zeros(0, k), "mask": torch.zeros(0, k, dtype=torch.bool)}
 
-    def apart(
-        self, h: Tensor, views: Tensor, r: Tensor, mask: Tensor, bank: dict[str, Tensor], progress: float
-    ) -> Tensor:
-        """(n,) the contrast of each row."""
-        keys = keys_of(h, views, bank["queue"])
-        if progress < self.warm:
-            return self.against_queue(h, keys)
-        conf, sets = torch.cat([r, r, bank["r"].to(h.dtype)]), torch.cat([mask, mask, bank["mask"]])
-        common = (mask.to(h.dtype) @ sets.to(h.dtype).T) > 0
+    def share(self, keys: Keys, r: Tensor, mask: Tensor, bank: dict[str, Tensor]) -> Tensor:
+        """(n, m) how much each key draws each row: as much as their confidences are alike, among its positives."""
+        conf, sets = torch.cat([r, r, bank["r"].to(r.dtype)]), torch.cat([mask, mask, bank["mask"]])
+        common = (mask.to(r.dtype) @ sets.to(r.dtype).T) > 0
         positive = common & (r.argmax(1)[:, None] == conf.argmax(1)[None, :]) & ~keys.itself
         cosine = F.normalize(r, dim=1) @ F.normalize(conf, dim=1).T / self.alike
-        share = torch.softmax(inside(cosine, positive), dim=1) * positive  # its own key is always a positive
-        return contrast(h, keys.every, share, self.temperature, keys.itself)
+        return torch.softmax(inside(cosine, positive), dim=1) * positive  # its own key is always a positive
 
     def risk(
         self,
@@ -95,10 +88,9 @@ class DIRK(QueueContrast):
         bank: dict[str, Tensor],
         progress: float,
     ) -> Tensor:
-        (z, h), keys = parted(z), parted(teacher_strong)[1]
-        r = rectified(parted(teacher)[0], s.mask)
-        apart = self.apart(h, keys, r, s.mask, bank, progress)
-        return mean((cross_entropy(z, r) + self.weight * apart) * telling(s.mask), w)
+        step, r = Step.of(z, teacher_strong, s, {}, bank, progress), rectified(parted(teacher)[0], s.mask)
+        apart = self.apart(step, lambda keys: self.share(keys, r, s.mask, bank))
+        return self.joint(cross_entropy(step.z, r), apart, s, w)
 
     def renew(self, teacher: Tensor, teacher_strong: Tensor, s: Partial, bank: dict[str, Tensor]) -> dict[str, Any]:
         return {

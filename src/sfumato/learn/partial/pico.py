@@ -13,13 +13,12 @@ from torch import Tensor
 from sfumato.core.card import method
 from sfumato.labels import Partial
 from sfumato.parts.bounds import check_number
-from sfumato.parts.candidates import inside, shares, telling
-from sfumato.parts.contrast import contrast, even
-from sfumato.parts.losses import cross_entropy, mean
-from sfumato.parts.projection import parted
+from sfumato.parts.candidates import inside, shares
+from sfumato.parts.contrast import even
+from sfumato.parts.losses import cross_entropy
 from sfumato.parts.queue import moved_prototypes, pushed
 
-from .queue_contrast import QueueContrast, keys_of
+from .queue_contrast import QueueContrast, Step
 
 
 @method("pico", paper="wang2022pico")
@@ -69,34 +68,39 @@ class PiCO(QueueContrast):
         """(n,) the class whose prototype is nearest, of those that may be."""
         return inside(near, s.mask).argmax(1)
 
-    def belief(
-        self, h: Tensor, s: Partial, rows: dict[str, Tensor], bank: dict[str, Tensor], progress: float
-    ) -> Tensor:
+    def belief(self, step: Step) -> Tensor:
         """(n, K) the beliefs after this visit."""
-        q = rows["belief"]
-        if progress < self.warm or not len(bank["prototypes"]):
+        q, prototypes = step.rows["belief"], step.bank["prototypes"]
+        if step.progress < self.warm or not len(prototypes):
             return q
-        chosen = F.one_hot(self.likely(h.detach() @ bank["prototypes"].to(h.dtype).T, s, bank), s.k)
-        phi = self.slow + (self.fast - self.slow) * progress
+        chosen = F.one_hot(self.likely(step.h.detach() @ prototypes.to(step.h.dtype).T, step.s, step.bank), step.s.k)
+        phi = self.slow + (self.fast - self.slow) * step.progress
         return phi * q + (1 - phi) * chosen.to(q.dtype)
 
-    def apart(self, h: Tensor, views: Tensor, label: Tensor, bank: dict[str, Tensor], progress: float) -> Tensor:
-        """(n,) the contrast of each row."""
-        keys = keys_of(h, views, bank["queue"])
-        if progress < self.warm:
-            return self.against_queue(h, keys)
-        same = label[:, None] == torch.cat([label, label, bank["label"]])[None, :]
-        return contrast(h, keys.every, even(same & ~keys.itself, h.dtype), self.temperature, keys.itself)
+    def alike(self, step: Step, label: Tensor) -> Tensor:
+        """(n,) the contrast that draws together what has the same pseudo-label (n,)."""
+        every = torch.cat([label, label, step.bank["label"]])
+        return self.apart(step, lambda keys: even((label[:, None] == every[None, :]) & ~keys.itself, step.h.dtype))
 
-    def moved(
-        self, h: Tensor, views: Tensor, label: Tensor, s: Partial, bank: dict[str, Tensor], sure: Tensor
-    ) -> dict[str, Tensor]:
+    def moved(self, step: Step, label: Tensor, sure: Tensor) -> dict[str, Tensor]:
         """The queue with this batch, and prototypes moved towards the rows that are sure."""
+        bank = step.bank
         return {
-            "queue": pushed(bank["queue"], views, self.size),
+            "queue": pushed(bank["queue"], step.views, self.size),
             "label": pushed(bank["label"], label, self.size),
-            "prototypes": moved_prototypes(bank["prototypes"], h[sure], label[sure], s.k, self.momentum),
+            "prototypes": moved_prototypes(bank["prototypes"], step.h[sure], label[sure], step.s.k, self.momentum),
         }
+
+    def alone(self, step: Step, w: Tensor | None) -> Tensor:
+        """The risk on rows as they are."""
+        fit = cross_entropy(step.z, self.belief(step).to(step.z.dtype))
+        return self.joint(fit, self.alike(step, inside(step.z, step.s.mask).argmax(1)), step.s, w)
+
+    def renewed(self, step: Step) -> dict[str, Any]:
+        """Beliefs, queue and prototypes after the step."""
+        label = inside(step.z, step.s.mask).argmax(1)
+        sure = torch.ones_like(label, dtype=torch.bool)
+        return {"rows": {"belief": self.belief(step)}, "bank": self.moved(step, label, sure)}
 
     def risk(
         self,
@@ -108,10 +112,7 @@ class PiCO(QueueContrast):
         bank: dict[str, Tensor],
         progress: float,
     ) -> Tensor:
-        (z, h), views = parted(z), parted(teacher_strong)[1]
-        fit = cross_entropy(z, self.belief(h, s, rows, bank, progress).to(z.dtype))
-        apart = self.apart(h, views, inside(z, s.mask).argmax(1), bank, progress)
-        return mean((fit + self.weight * apart) * telling(s.mask), w)
+        return self.alone(Step.of(z, teacher_strong, s, rows, bank, progress), w)
 
     def renew(
         self,
@@ -122,9 +123,4 @@ class PiCO(QueueContrast):
         bank: dict[str, Tensor],
         progress: float,
     ) -> dict[str, Any]:
-        (z, h), views = parted(z), parted(teacher_strong)[1]
-        label = inside(z, s.mask).argmax(1)
-        return {
-            "rows": {"belief": self.belief(h, s, rows, bank, progress)},
-            "bank": self.moved(h, views, label, s, bank, torch.ones_like(label, dtype=torch.bool)),
-        }
+        return self.renewed(Step.of(z, teacher_strong, s, rows, bank, progress))

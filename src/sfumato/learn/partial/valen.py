@@ -18,27 +18,10 @@ from sfumato.parts.dirichlet import drawn, from_even
 from sfumato.parts.losses import cross_entropy, mean
 from sfumato.parts.neighbours import nearest
 
+from .decoder import Decoder, decoded
 from .two_heads import TwoHeads
 
 FLOOR = 0.01  # of concentrations, as released
-UNITS = 128  # of the decoder's hidden layer (released: as many as x has numbers)
-
-
-class Decoder(nn.Module):
-    """The weights of d (n, K) -> ReLU units -> x (n, numbers of x)."""
-
-    def __init__(self, k: int, width: int, rng: torch.Generator) -> None:
-        super().__init__()
-
-        def glorot(out: int, into: int) -> nn.Parameter:
-            drawn = torch.empty(out, into, device=rng.device).normal_(generator=rng)
-            return nn.Parameter(drawn * (2 / (out + into)) ** 0.5)
-
-        self.first, self.bias = glorot(UNITS, k), nn.Parameter(torch.full((UNITS,), 0.01))
-        self.second, self.shift = glorot(width, UNITS), nn.Parameter(torch.full((width,), 0.01))
-
-    def forward(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return self.first, self.bias, self.second, self.shift
 
 
 def links(near: Tensor, own: Tensor, dtype: torch.dtype) -> Tensor:
@@ -112,9 +95,7 @@ class VALEN(Objective):
         self, d: Tensor, x: Tensor, s: Partial, rows: dict[str, Tensor], beside: tuple[Tensor, ...]
     ) -> Tensor:
         """(n,) how badly the draws tell x, the sets and which rows are near."""
-        first, bias, second, shift = (part.to(d.dtype) for part in beside)
-        seen = torch.relu(d @ first.T + bias) @ second.T + shift
-        of_x = ((x.flatten(1).to(d.dtype) - seen) ** 2).mean(1)
+        of_x = ((x.flatten(1).to(d.dtype) - decoded(d, beside)) ** 2).mean(1)
         of_set = F.binary_cross_entropy_with_logits(d, s.mask.to(d.dtype), reduction="none").mean(1)
         told = torch.softmax(torch.sigmoid(d @ d.T), dim=1)
         of_graph = ((links(rows["near"], rows["own"], d.dtype) - told) ** 2).mean(1)
