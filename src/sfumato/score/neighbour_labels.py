@@ -68,10 +68,9 @@ def neighbour_shares(
     Args: near, the search; labels (n,) from 0 to classes - 1; group, as in ``neighbour_labels``.
     """
     y, around = neighbour_labels(near, labels, k, group)
-    out = np.empty((len(y), classes), np.float32)
-    for c in range(classes):
-        out[:, c] = (around == c).sum(axis=1)
-    out += (np.bincount(y, minlength=classes) / len(y)).astype(np.float32)
+    out = np.tile((np.bincount(y, minlength=classes) / len(y)).astype(np.float32), (len(y), 1))
+    for column in around.T:
+        out[np.arange(len(y)), column] += 1
     out /= k + 1
     return out
 
