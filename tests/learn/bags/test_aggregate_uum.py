@@ -74,3 +74,22 @@ def test_with_the_log_loss_its_gradient_is_that_of_the_likelihood(law, method) -
     assert torch.allclose(got, want, atol=1e-12)
     other = evaluate(session(method("mae"), world, labels, x), None, z)[1][0]
     assert not torch.allclose(other, want, atol=1e-3)
+
+
+@pytest.mark.parametrize("spread", [0.1, 3.0, 30.0])
+def test_fishers_identity_holds_bag_by_bag_under_weights_and_so_at_every_step(spread) -> None:
+    """Bags of one to seven rows; steps of gradient descent with either risk stay on one path."""
+    sizes, weights = [1, 7, 3, 2], torch.tensor([0.5, 2.0, 0.0, 3.0], dtype=torch.float64)
+    at = [0, *itertools.accumulate(sizes)]
+    s = Bags.from_lists([list(range(a, b)) for a, b in itertools.pairwise(at)], counts=[1, 4, 0, 1])
+    law = Counts(torch.tensor([0.5, 0.5]), [0.25] * 4)
+    start = spread * torch.randn(sum(sizes), 2, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    ends = []
+    for objective in (CountUUM(), MarginalLikelihood()):
+        z = start.clone()
+        for _ in range(30):
+            z.requires_grad_()
+            (grad,) = torch.autograd.grad(objective.risk(z, s, weights, law), z)
+            z = (z - 0.5 * grad).detach()
+        ends.append(z)
+    assert torch.allclose(*ends, rtol=1e-10, atol=1e-12) and not torch.allclose(ends[0], start, atol=0.01)

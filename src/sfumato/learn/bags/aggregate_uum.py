@@ -36,8 +36,10 @@ class CountUUM(Importance):
     R = mean_bags w_b sum_{i in b} sum_k q_ik l_k(z_i),  q_ik = P(y_i = k | x_1..g, counts)
 
     q comes from the current prediction, without gradient, by the exact count posterior. Where it is that of the true
-    P(y | x), the expected risk is the clean one (times the mean size of the bags), for any loss. With loss = log the
-    gradient is that of the exact likelihood (Fisher's identity), so it adds something for the other losses only.
+    P(y | x), the expected risk is the clean one (times the mean size of the bags), for any loss. With loss = log it is
+    ``marginal-likelihood`` by a theorem (Fisher's identity): q held fixed at the current prediction,
+    d/dz sum_i sum_k q_ik (-log p_ik) = d/dz (-log P(counts | x_1..g)) at every z, bag by bag and so under any weights.
+    Every step, and so every run, is the same; something new comes with the other losses only.
 
     Args: loss, one of log, mae, gce, squared. Assumes: rows are put into bags without a look at them. Shapes: z
     (rows, K). Errors: more count states than an exact likelihood takes, before training begins.
@@ -55,7 +57,8 @@ class ValueUUM(Importance):
 
     For "any positive": q_i1 = p_i / (1 - prod_j (1 - p_j)) in a positive bag and 0 in a negative one. q comes from the
     current prediction, without gradient. Where it is that of the true P(y | x), the expected risk is the clean one
-    (times the mean size of the bags). With loss = log the gradient is that of the likelihood (``noisy-or``).
+    (times the mean size of the bags). With loss = log every step is that of the likelihood (for "any positive"
+    ``noisy-or``) by Fisher's identity, as for counts; something new comes with the other losses only.
 
     Args: loss, one of log, mae, gce, squared. Assumes: rows are put into bags without a look at them. Shapes: z
     (rows, 2).
