@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sfumato.aggregate import Auto, DawidSkene, MajorityVote, held_out, krippendorff_alpha
-from sfumato.aggregate.held_out import Hidden, places, without
+from sfumato.aggregate.held_out import Hidden, meaning, parts, places, without
 from sfumato.core.errors import LabelError, ParameterError
 from sfumato.labels import Votes
 from tests.aggregate.crowds import coins, crowd, votes
@@ -134,6 +134,76 @@ def test_it_does_not_fall_for_silent_rules():
     said, y = rules()
     found = Auto().fit(Votes.from_matrix(said))
     assert (found.codes() == y).mean() > (MajorityVote().fit(Votes.from_matrix(said)).codes() == y).mean() - 0.01
+
+
+def copies(noise, own, others, cover=1.0, seed=0, n=600):
+    """Nine rules on three classes: one of accuracy ``own`` with five copies of it, of whose votes a share is drawn
+    anew, and three others; each speaks of a share of the items. The truth.
+    """
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, n)
+    right = rng.random((n, 4)) < np.r_[own, [others] * 3]
+    said = np.where(right, y[:, None], (y[:, None] + rng.integers(1, 3, right.shape)) % 3)
+    more = np.repeat(said[:, :1], 5, 1)
+    more = np.where(rng.random(more.shape) < noise, rng.integers(0, 3, more.shape), more)
+    joined = np.column_stack([said, more])
+    return np.where(rng.random(joined.shape) < cover, joined, -1), y
+
+
+@pytest.mark.parametrize("cover", [1.0, 0.6])
+def test_copies_count_once_and_win_nothing_by_their_number(cover):
+    """What five copies of a poor source cost the vote is won back by the choice."""
+    said, y = copies(0.0, 0.6, 0.8, cover)
+    found = Auto().fit(Votes.from_matrix(said, k=3))
+    of_group = {tuple(p) for p in found.correlations.pairs[found.correlations.linked].tolist()}
+    group = (0, 4, 5, 6, 7, 8)
+    assert of_group == {(a, b) for a in group for b in group if a < b}
+    assert found.chosen.startswith("decorrelated ") and set(found.tried) == {
+        "majority-vote",
+        "decorrelated majority-vote",
+        *(f"decorrelated {name}" for name in Auto().candidates),
+    }
+    assert (found.codes() == y).mean() > (found.majority.argmax(1) == y).mean() + 0.1
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "cover"), [(0.6, 0.8, 1.0), (0.6, 0.8, 0.6), (0.7, 0.7, 0.6), (0.8, 0.6, 1.0)]
+)
+def test_copies_that_differ_do_not_bring_it_far_below_the_vote(own, others, cover):
+    """Six of nine: models follow them; that the other three agree beyond it says that somebody repeats somebody."""
+    said, y = copies(0.2, own, others, cover)
+    found = Auto().fit(Votes.from_matrix(said, k=3))
+    assert (found.codes() == y).mean() > (found.majority.argmax(1) == y).mean() - 0.01
+
+
+def test_votes_of_a_group_are_hidden_together_and_count_as_one():
+    said, _ = crowd(n=50, share=0.9)
+    table, group = votes(said), np.array([0, 0, 0, 3, 4, 5, 5])
+    at = places(table, 1.0, np.random.default_rng(0), group)
+    lost = np.zeros(said.shape, bool)
+    lost[table.item().numpy()[at], table.source.numpy()[at]] = True
+    for row, gone in zip(said >= 0, lost, strict=True):
+        groups = set(group[row])
+        assert set(group[gone]) & set(group[row & ~gone]) == set()
+        assert len(set(group[gone])) == len(groups) // 3
+    part = parts(table, at, group)
+    for i in range(50):
+        inside = table.item().numpy()[at] == i
+        assert part[inside].sum() == pytest.approx(len(set(group[lost[i]])))
+    np.testing.assert_array_equal(parts(table, at), np.ones(len(at)))
+    np.testing.assert_array_equal(
+        places(table, 1.0, np.random.default_rng(3)), places(table, 1.0, np.random.default_rng(3), np.arange(7))
+    )
+
+
+def test_meaning_is_the_rise_of_belief_where_a_class_is_said():
+    said, _ = crowd(n=40, share=0.8)
+    beliefs = np.random.default_rng(0).dirichlet(np.ones(3), 40)
+    item, source = np.nonzero(said >= 0)
+    code = said[item, source]
+    usual = beliefs[item].mean(0)
+    by_hand = [(beliefs[item[code == m], m].mean() - usual[m]) / (1 - usual[m]) for m in range(3)]
+    np.testing.assert_allclose(meaning(votes(said), beliefs), by_hand, rtol=1e-10)
 
 
 def test_what_fails_is_told_and_what_is_unknown_is_refused():

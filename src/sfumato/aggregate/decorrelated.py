@@ -57,7 +57,7 @@ class Decorrelated(Aggregator):
     chance: float = 0.01
     rounds: int = 20
 
-    def fit(self, votes: Any) -> Aggregated:
+    def fit(self, votes: Any) -> Linked:
         """The result of the base on votes with their last weights."""
         if not 0 < self.chance < 1 or self.rounds < 1:
             raise ParameterError(f"chance={self.chance}, rounds={self.rounds}", "in (0, 1), and at least 1")
@@ -69,22 +69,24 @@ class Decorrelated(Aggregator):
             warnings.simplefilter("ignore", SourcesWarning)  # said once, of all votes
             for _ in range(self.rounds):
                 inner = model.fit(weighted(kernel, weight))
-                theta, scores, heavy = _explained(inner, kernel, weight)
+                theta, scores, heavy = explained(inner, kernel, weight)
                 found = correlations(heavy, theta, scores, self.chance)
                 before, weight = weight, discounts(kernel, found)
                 if settled := bool(np.abs(weight - before).max(initial=0) < STILL):
                     break
-            inner = model.fit(weighted(kernel, weight))
-        told = {"confusion": inner.confusion, "prior": inner.prior, "history": inner.history}
-        result = finish(
-            kernel,
-            inner.posterior,
-            inner.table,
-            converged=settled and inner.converged,
-            read=Discounted(inner, found),
-            **told,
-        )
-        return Linked(**vars(result), correlations=found)
+        return discounted(model, kernel.votes, found, settled)
+
+
+def discounted(model: Any, votes: Votes, links: Correlations, settled: bool = True) -> Linked:
+    """The result of a model on votes that are discounted by links which stand already."""
+    kernel = Kernel(votes, getattr(model, "informative", False))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SourcesWarning)  # said once, of all votes
+        inner = model.fit(weighted(kernel, discounts(kernel, links)))
+    told = {"confusion": inner.confusion, "prior": inner.prior, "history": inner.history}
+    converged, read = settled and inner.converged, Discounted(inner, links)
+    result = finish(kernel, inner.posterior, inner.table, converged=converged, read=read, **told)
+    return Linked(**vars(result), correlations=links)
 
 
 @dataclass
@@ -119,7 +121,7 @@ def weighted(kernel: Kernel, weight: Floats) -> Votes:
     )
 
 
-def _explained(inner: Aggregated, kernel: Kernel, weight: Floats) -> tuple[Floats, Floats, Kernel]:
+def explained(inner: Aggregated, kernel: Kernel, weight: Floats) -> tuple[Floats, Floats, Kernel]:
     """(theta, log beliefs, weighted votes): how the beliefs of any model read as confusions of independent sources."""
     heavy = Kernel(weighted(kernel, weight), kernel.informative)
     counts = kernel.counts(inner.posterior)
