@@ -3,11 +3,10 @@
     OMP_NUM_THREADS=1 python benchmarks/detection.py run --out docs/measurements/detection.csv
     python benchmarks/detection.py table --out docs/measurements/detection.csv
     OMP_NUM_THREADS=1 python benchmarks/detection.py refit --seeds 0 1 2
-    OMP_NUM_THREADS=1 python benchmarks/detection.py audit --seeds 0
 
 ``refit`` prints what becomes of the test accuracy of a linear head when the marked rows are dropped, or get the
-suggested label, beside plain training and training on the true labels. ``audit`` prints what sf.audit ranks and lists
-beside confident learning on the same probabilities.
+suggested label, beside plain training and training on the true labels. Which detector the audit uses is measured by
+benchmarks/detection_default.py.
 
 Sets: the first 3,000 pictures of CIFAR-10N, aggregate and worst, on the features of benchmarks/cifar10n.py; the
 rows of the CIFAR-10 and MNIST test sets that people reviewed for label errors, among the first 3,000, with the
@@ -38,14 +37,10 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from sfumato import score
-from sfumato.audit.detect import detect
-from sfumato.audit.judge import judge
-from sfumato.audit.section import Beside, Data
 from sfumato.core.streams import numpy_rng
 from sfumato.labels import ClassConditional, Noisy
 from sfumato.learn.exact.ce import CrossEntropy
 from sfumato.parts.linear import PENALTIES, fit_linear, out_of_fold
-from sfumato.score.near_duplicate import twins
 from sfumato.train.config import Config
 from sfumato.train.dynamics import Dynamics
 from sfumato.train.loop import Run
@@ -283,41 +278,9 @@ def refit(data: ModuleType | None, cache: Path, seeds: list[int]) -> None:
         )
 
 
-def audited(task: Task, seed: int) -> list[float]:
-    """Average precision and AUROC of confident learning and of the audit's ranking, on the audit's own probabilities;
-    how many rows both mark, and the share of wrong labels among them."""
-    spread = task.x.std(axis=0)
-    x = np.asarray((task.x - task.x.mean(axis=0)) / np.where(spread > 0, spread, np.inf), np.float64)
-    labels, at = Noisy(torch.from_numpy(task.y.astype(np.int64)), task.k), np.arange(len(x))
-    names = tuple(map(str, range(task.k)))
-    data = Data(x, labels, task.k, names, at, 5, seed, None, twins(x, seed=seed), Beside(x, at))
-    judged = judge(data)
-    found, wrong = detect(data, judged), task.wrong
-    alone = score.ConfidentLearning().score(task.y, judged.p)
-    counted = found.found["confident-learning"]
-    figures = [f(wrong, s) for f in (average_precision_score, roc_auc_score) for s in (alone, found.score)]
-    return [*figures, int(found.marked.sum()), wrong[counted].mean(), wrong[found.marked].mean()]
-
-
-def audits(sets: ModuleType | None, cache: Path, seeds: list[int]) -> None:
-    print(
-        "| set | AP, confident learning | AP, audit | AUROC, confident learning | AUROC, audit | marked by either | "
-        "wrong among the former's | wrong among the latter's |\n" + "|---" * 8 + "|"
-    )
-    for name, make in tasks(sets, cache):
-        if "verdicts" in name:
-            continue  # these bring probabilities, so that the audit is confident learning
-        ap, ap_audit, auroc, auroc_audit, marked, before, after = np.mean([audited(make(s), s) for s in seeds], axis=0)
-        print(
-            f"| {name} | {ap:.3f} | {ap_audit:.3f} | {auroc:.3f} | {auroc_audit:.3f} | {marked:.0f} | {before:.1%} | "
-            f"{after:.1%} |",
-            flush=True,
-        )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("run", "table", "refit", "audit"))
+    parser.add_argument("what", choices=("run", "table", "refit"))
     parser.add_argument("--out", type=Path, default=Path("docs/measurements/detection.csv"))
     parser.add_argument("--cache", type=Path, default=Path("/tmp/sfumato-cifar10"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -331,9 +294,6 @@ def main() -> None:
     data = loader()
     if data is None:
         print("no real data beside the repository: digits only", file=sys.stderr)
-    if told.what == "audit":
-        audits(data, told.cache, told.seeds)
-        return
     if told.what == "refit":
         refit(data, told.cache, told.seeds)
         return
