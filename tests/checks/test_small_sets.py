@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from sfumato.checks.learning import naive
-from sfumato.checks.small_sets import CELLS, pictures, small_set
-from sfumato.labels import SeenBySign, SinglePositive
+from sfumato.checks.small_sets import CELLS, pictures, set_for, small_set
+from sfumato.labels import CaseControl, ClassConditional, SeenBySign, SinglePositive
 
 
 def test_pictures_show_the_digits_that_they_are_said_to_show() -> None:
@@ -30,3 +30,14 @@ def test_no_test_picture_shows_a_training_digit() -> None:
 
 def test_the_naive_reading_leaves_much_to_win() -> None:
     assert naive(SinglePositive, 0) < 0.85 and naive(SeenBySign, 0) < 0.85
+
+
+def test_each_law_has_its_set_and_its_score() -> None:
+    several, two, ten = (set_for(law) for law in (SinglePositive, CaseControl, ClassConditional))
+    assert several.several and several.k == ten.k == 10 and two.k == 2
+    assert two.prior() == float((two.y == 1).double().mean())
+    assert torch.equal(several.prior(), several.y.double().mean(0))  # type: ignore[arg-type]
+    for small in (two, ten):
+        right = torch.nn.functional.one_hot(small.y_test, small.k).double()
+        assert small.score(right) == 1 and small.score(1 - right) < 0.2
+    assert several.score(several.y_test.double()) == 1

@@ -17,15 +17,14 @@ from sfumato.labels.confidence import Confided
 from sfumato.learn.multilabel.assume_negative import AssumeNegative
 from sfumato.learn.naive import Naive
 from sfumato.learn.objective import Objective
-from sfumato.parts.ranking import mean_average_precision
 from sfumato.train.config import Config
 from sfumato.train.loop import Run
 from sfumato.train.needs import build_law, supply
 from sfumato.train.networks import build
 
 from .registry import ensure, rule
-from .small_sets import pictures, small_set
-from .world import classes, laws_of, main_law, values
+from .small_sets import set_for, small_set
+from .world import laws_of, main_law, values
 
 EPOCHS, SEEDS = 20, (0, 1)
 
@@ -102,8 +101,8 @@ def hard_law(law: type[Law], y: Tensor, k: int, rng: torch.Generator) -> Law:
 def _labels(objective: Objective, seed: int) -> tuple[Law, Tensor, Labels, int]:
     law = main_law(objective)
     law = ClassConditional if law is Clean else law
-    k = 2 if classes(law) == 2 else 10
-    _, y, _, _ = pictures() if law.eats is MultiLabel else small_set(k == 2)
+    small = set_for(law)
+    y, k = small.y, small.k
     rng = torch.Generator().manual_seed(seed)
     bound = hard_law(law, y, k, rng)
     if isinstance(bound, Confided):
@@ -118,20 +117,17 @@ def accuracy(objective: Objective, like: Objective, seed: int) -> float:
     law of ``like`` draws.
     """
     law, rows, labels, k = _labels(like, seed)
-    X, _, X_test, y_test = pictures() if law.eats is MultiLabel else small_set(k == 2)
+    small = set_for(type(law))
+    X = small.X
     named = objective.named()
     given = {name: getattr(law, name) for name in law.needs()}
     if isinstance(law, ClassConditional):
         given["noise_rate"] = 0.6
-    if law.eats is MultiLabel:
-        given["prior"] = pictures()[1].double().mean(0)
-    if "prior" in named and "prior" not in given:  # the method's own need, not its law's
-        _, y, _, _ = small_set(k == 2)
-        share = torch.bincount(y, minlength=k).double() / len(y)
-        given["prior"] = float(share[1]) if k == 2 else share
+    if small.several or ("prior" in named and "prior" not in given):  # the method's own need, not its law's
+        given["prior"] = small.prior()
     known = supply(objective, type(law), given, X[rows], labels, seed)
     built = build_law(objective, type(law), known)
-    sides: dict[str, Tensor] = {name: X_test for name in ("target", "outliers") if name in named}
+    sides: dict[str, Tensor] = {name: small.X_test for name in ("target", "outliers") if name in named}
     config = Config(**{"epochs": EPOCHS, "batch_size": 64, "lr": 2e-3, **objective.recipe}, seed=seed)
     head = objective.head_for(law)
     run = Run(
@@ -146,11 +142,8 @@ def accuracy(objective: Objective, like: Objective, seed: int) -> float:
         sides=sides,
     ).fit()
     banks = [objective.looked_at(memory["bank"]) for memory in run.memory]
-    each = [objective.decoded(z, head, bank).exp() for z, bank in zip(run.logits(X_test), banks, strict=True)]
-    p = torch.stack(each).mean(0)
-    if law.eats is MultiLabel:
-        return mean_average_precision(y_test, p)
-    return float((p.argmax(1) == y_test).double().mean())
+    each = [objective.decoded(z, head, bank).exp() for z, bank in zip(run.logits(small.X_test), banks, strict=True)]
+    return small.score(torch.stack(each).mean(0))
 
 
 @cache

@@ -2,12 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import torch
 from torch import Tensor
 
+from sfumato.labels import Law, OneVsRest
+from sfumato.parts.ranking import mean_average_precision
+
+from .world import classes
+
 CELLS, FILLED = 3, 0.5  # of a picture; the chance that a cell holds a digit (one always does)
+
+
+@dataclass(frozen=True)
+class SmallSet:
+    """Rows X (n, d) and truths y, (n,) codes or (n, k) zeros and ones where classes may hold at once; test rows too."""
+
+    X: Tensor
+    y: Tensor
+    X_test: Tensor
+    y_test: Tensor
+    k: int
+
+    @property
+    def several(self) -> bool:
+        """Whether several classes may hold at once."""
+        return self.y.ndim == 2
+
+    def prior(self) -> Tensor | float:
+        """The share of each class; of the second one where there are two."""
+        if self.several:
+            return self.y.double().mean(0)
+        share = torch.bincount(self.y, minlength=self.k).double() / len(self.y)
+        return float(share[1]) if self.k == 2 else share
+
+    def score(self, p: Tensor) -> float:
+        """Of probabilities of the test rows: accuracy, or mean average precision where several classes may hold."""
+        if self.several:
+            return mean_average_precision(self.y_test, p)
+        return float((p.argmax(1) == self.y_test).double().mean())
+
+
+def set_for(law: type[Law]) -> SmallSet:
+    """The set that a law's labels are drawn on: pictures of several digits, breast cancer, or digits."""
+    if isinstance(law.head, OneVsRest):
+        return SmallSet(*pictures(), 10)
+    k = 2 if classes(law) == 2 else 10
+    return SmallSet(*small_set(k == 2), k)
 
 
 @cache
