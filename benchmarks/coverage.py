@@ -337,9 +337,12 @@ def table(path: Path) -> None:
         ratio = [float(r["width"]) / float(r["gold_width"]) for r in rows]
         cells = [_range([100 * float(r["coverage"]) for r in rows], 1), _range(ratio, 2)]
         cells += [_range([100 * float(r[c]) for r in rows], 1) for c in ("gold_coverage", "naive_coverage")]
-        wide = [float(r["student_width"]) / float(r["width"]) for r in rows]
-        student = [_range([100 * float(r[c]) for r in rows], 1) for c in ("student_coverage", "gold_student_coverage")]
-        cells += ["", "", ""] if "quantile" in key else [student[0], _range(wide, 3), student[1]]
+        cells += ["", "", ""]
+        if all(r["student_width"] for r in rows) and "quantile" not in key:  # a quantile's comes from its test
+            wide = [float(r["student_width"]) / float(r["width"]) for r in rows]
+            sides = ([100 * float(r[c]) for r in rows] for c in ("student_coverage", "gold_student_coverage"))
+            own, gold = (_range(side, 1) for side in sides)
+            cells[-3:] = [own, _range(wide, 3), gold]
         print("| " + " | ".join([*key, *cells]) + " |")
 
 
