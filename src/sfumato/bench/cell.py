@@ -25,7 +25,7 @@ from . import laws, sets
 from .known import ESTIMATORS, Known
 from .spec import DatasetEntry
 
-__all__ = ["ESTIMATORS", "Cell", "at", "observe", "planned", "prepare", "split"]
+__all__ = ["ESTIMATORS", "Cell", "at", "observe", "planned", "prepare", "rows_of", "split", "stream"]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -71,8 +71,8 @@ def _prepare(text: str) -> Cell:
     held = planned(job["dataset"])
     train, valid, test = split(held, job["seed"], job["test"], job["validation"])
     used = np.concatenate([train, valid, test])
-    encoder = TableEncoder().fit(_rows(held.x, train))
-    X = torch.from_numpy(encoder.transform(_rows(held.x, used)))
+    encoder = TableEncoder().fit(rows_of(held.x, train))
+    X = torch.from_numpy(encoder.transform(rows_of(held.x, used)))
     y = torch.from_numpy(held.y[used])
     seen = len(train) + len(valid)
     told, rows = job["law"], (X[:seen], y[:seen])
@@ -127,7 +127,7 @@ def _in_parts(held: sets.Set, law: dict[str, Any], X: Tensor, y: Tensor, seed: i
     found = []
     for part, name in ((slice(0, train), "labels"), (slice(train, len(y)), "held labels")):
         own = () if beside is None else (beside[part],)
-        found.append(entry.draw(X[part], y[part], held.k, _stream(held, law, seed, name), *own, **law["params"]))
+        found.append(entry.draw(X[part], y[part], held.k, stream(held, law, seed, name), *own, **law["params"]))
     (at, observed), (held_at, weak) = (d.labels.cover(torch.arange(len(d.labels))) for d in found)
     extra = torch.arange(train, len(y))
     return Shown(
@@ -168,7 +168,8 @@ def split(held: sets.Set, seed: int, test: float, validation: float) -> tuple[An
     return rest[count:], rest[:count], out
 
 
-def _rows(x: Any, rows: Any) -> Any:
+def rows_of(x: Any, rows: Any) -> Any:
+    """Some rows of a table or an array."""
     return x.take(rows) if hasattr(x, "schema") else x[rows]
 
 
@@ -178,10 +179,12 @@ def observe(held: sets.Set, law: dict[str, Any], x: Tensor, y: Tensor, rows: Any
         assert held.labels is not None
         return laws.Drawn(held.labels[torch.from_numpy(rows)])
     entry = laws.law(law["name"], law["params"])
-    return entry.draw(x, y, held.k, _stream(held, law, seed, "labels"), **law["params"])
+    drawn: laws.Drawn = entry.draw(x, y, held.k, stream(held, law, seed, "labels"), **law["params"])
+    return drawn
 
 
-def _stream(held: sets.Set, law: dict[str, Any], seed: int, name: str) -> torch.Generator:
+def stream(held: sets.Set, law: dict[str, Any], seed: int, name: str) -> torch.Generator:
+    """The random numbers by which a law draws for a set."""
     key = hashlib.sha256(json.dumps([held.name, law], sort_keys=True).encode()).hexdigest()[:16]
     return rng(seed, f"bench {name} {key}")
 

@@ -23,7 +23,9 @@ from .aggregated import aggregated
 from .cell import Cell, prepare
 from .measure import Measures, normalised
 from .provenance import PeakMemory
+from .quantified import quantified
 from .record import failure, record
+from .truths import PRIOR
 
 
 def perform(run: str, job: dict[str, Any]) -> dict[str, Any]:
@@ -33,6 +35,8 @@ def perform(run: str, job: dict[str, Any]) -> dict[str, Any]:
     try:
         if job["kind"] == Votes.kind and not job["train"]:
             values = aggregated(job)
+        elif job["kind"] == PRIOR:
+            values = quantified(job)
         else:
             values = _peer(job) if job["method"]["name"].startswith(peers.PREFIX) else _trained(job)
     except Exception as error:  # whatever a method does wrong is a result of the benchmark

@@ -10,13 +10,15 @@ from typing import Any
 
 from sfumato import catalogue
 from sfumato import labels as rooms
+from sfumato.core.card import Card
 from sfumato.core.errors import ParameterError
 from sfumato.labels import Labels, Votes
 
-from . import baselines, laws, peers, sets
+from . import baselines, laws, peers, quantified, sets
 from .fields import is_number
 from .real import Absent
 from .spec import DatasetEntry, LawEntry, MethodEntry, Spec
+from .truths import PRIOR
 
 FORMAT = 1  # raised when the same settings would no longer mean the same run
 CONTAINERS: dict[str, type[Labels]] = {
@@ -24,7 +26,8 @@ CONTAINERS: dict[str, type[Labels]] = {
     for name in rooms.__all__
     if isinstance(found := getattr(rooms, name), type) and issubclass(found, Labels) and found is not Labels
 }
-ROLES = {Votes.kind: ("aggregate", "learn")}  # votes may be aggregated without rows, or learned from beside them
+# Votes may be aggregated without rows, or learned from beside them; a prior is estimated.
+ROLES = {Votes.kind: ("aggregate", "learn"), PRIOR: ("estimate",)}
 SETTINGS = ("lr", "weight_decay", "batch_size", "dropout")
 
 
@@ -135,11 +138,11 @@ def _check_roles(spec: Spec, found: dict[tuple[int, str], dict[str, Any]]) -> No
 
 def _methods(spec: Spec, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """(position, what the entry means) of every method that takes labels of this kind."""
-    kinds = CONTAINERS[kind].kinds()
+    kinds = (kind, *quantified.KINDS) if kind == PRIOR else CONTAINERS[kind].kinds()
     for position, entry in enumerate(spec.methods):
         for asked in entry.kinds:
-            if asked not in CONTAINERS:
-                raise ParameterError(f"method {entry.name}: kind {asked!r}", f"one of {', '.join(CONTAINERS)}")
+            if asked not in (*CONTAINERS, PRIOR):
+                raise ParameterError(f"method {entry.name}: kind {asked!r}", f"one of {', '.join(CONTAINERS)}, {PRIOR}")
         if entry.kinds and kind not in entry.kinds:
             continue
         if entry.name.startswith(baselines.PREFIX):
@@ -159,18 +162,28 @@ def _methods(spec: Spec, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield position, told | {"most": getattr(peer, "classes_at_most", None)}
             continue
         roles = ROLES.get(kind, ("learn",))
-        fitting = {role: {n for c in catalogue.methods(role, kind) for n in (c.name, *c.aliases)} for role in roles}
+        fitting = {role: {n for c in _cards(role, kind) for n in (c.name, *c.aliases)} for role in roles}
         role = next((role for role in roles if entry.name in fitting[role]), None)
         if role is None:
             if not any(
-                entry.name in (c.name, *c.aliases) for r in ("learn", "aggregate") for c in catalogue.methods(r)
+                entry.name in (c.name, *c.aliases)
+                for r in ("learn", "aggregate", "estimate")
+                for c in catalogue.methods(r)
             ):
                 catalogue.method(entry.name, roles[0])  # the error that lists near names
             continue
         card = catalogue.method(entry.name, role, kinds)
         _check_fields(entry, fields_of(card.cls()))
         told = {"name": card.name, "kind": card.kind, "role": role, "peer": False, "skip": None}
-        yield position, told | {"most": getattr(card.cls, "classes_at_most", None)}
+        most = 2 if role == "estimate" and card.kind in laws.BINARY else getattr(card.cls, "classes_at_most", None)
+        yield position, told | {"most": most}
+
+
+def _cards(role: str, kind: str) -> list[Card]:
+    """The methods of a role for a kind of labels, or for a need that is judged."""
+    if kind in CONTAINERS:
+        return catalogue.methods(role, kind)
+    return [c for of in quantified.KINDS for c in catalogue.methods(role, of) if getattr(c.cls, "need", None) == kind]
 
 
 def fields_of(method: Any) -> dict[str, Any]:

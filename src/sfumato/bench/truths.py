@@ -87,18 +87,26 @@ def _value(log_p: Tensor, y: Tensor) -> dict[str, float]:
     return {"oracle-mae": float(gap.mean()), "oracle-rmse": float((gap**2).mean().sqrt())}
 
 
+def _prior(log_p: Tensor, y: Tensor) -> dict[str, float]:
+    return {"oracle-absolute-error": float((log_p.detach().double().exp() - y.double()).abs().mean())}
+
+
+PRIOR, AE = "prior", "oracle-absolute-error"
 KL = "oracle-kullback-leibler"
 TRUTHS = {
     "class": Truth("oracle-accuracy", "oracle accuracy %", "oracle-accuracy", True, 100, _class),
     "classes": Truth("oracle-map", "oracle mean average precision %", "oracle-map", True, 100, _classes),
     "shares": Truth(KL, "oracle Kullback-Leibler divergence x 100", KL, False, 100, _shares),
     "value": Truth("oracle-mae", "oracle absolute error, % of a deviation", "oracle-mae", False, 100, _value),
+    PRIOR: Truth(AE, "oracle absolute error of the class prior x 100", AE, False, 100, _prior),
 }
 _OF_KIND = {"multi-label": "classes", "distribution": "shares", "targets": "value", "lower": "value"}
+_OF_KIND |= {PRIOR: PRIOR}
 ORACLES = frozenset(truth.criterion for truth in TRUTHS.values())
 MEASURES = (
     *oracles.MEASURES,
     *("oracle-map", "oracle-macro-auc", "oracle-micro-f1", "oracle-hamming-loss", "oracle-mae", "oracle-rmse"),
+    *(AE, "oracle-relative-error"),
     *(f"oracle-{name}" for name in distances.MEASURES),
 )
 

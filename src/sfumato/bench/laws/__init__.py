@@ -9,11 +9,24 @@ from typing import Any
 from sfumato import labels as kinds
 from sfumato.core.errors import ParameterError
 
-from . import bags, confidence, crowd, excluding, noisy, reals, several, shares, tuples, unlabeled, unlabeled_sets
+from . import (
+    bags,
+    confidence,
+    crowd,
+    excluding,
+    noisy,
+    reals,
+    several,
+    shares,
+    shifted,
+    tuples,
+    unlabeled,
+    unlabeled_sets,
+)
 from .entry import Drawn, Entry
 
 GIVEN, CLEAN = "given", "clean"
-ROOMS = (crowd, noisy, excluding, unlabeled, bags, unlabeled_sets, tuples, confidence, several, shares, reals)
+ROOMS = (crowd, noisy, excluding, unlabeled, bags, unlabeled_sets, tuples, confidence, several, shares, reals, shifted)
 LAWS: dict[str, Entry] = {name: entry for room in ROOMS for name, entry in room.LAWS.items()}
 # Labels of two classes have k = 2 as the default of their field.
 BINARY = frozenset(

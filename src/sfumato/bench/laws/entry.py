@@ -29,17 +29,18 @@ class Drawn:
         return self.labels.cover(torch.arange(len(self.labels)))[0]
 
 
-Draw = Callable[..., Drawn]
+Draw = Callable[..., Any]  # Drawn, but for a law of bags that have a prior and no labels: ``shifted``
 
 
 @dataclass(frozen=True)
 class Entry:
     """A law of a grid.
 
-    Args: kind of labels it makes; draw(x, y, k, rng, **parameters); truth, what y must be: ``class`` codes, ``classes``
-    (n, L) of which several may hold, ``shares`` (n, K) or a ``value``; apart, whether training and validation rows are
-    drawn from apart, since an observation speaks of several rows or points at one again; beside(x, y), what a model of
-    the true labels says of each row (an oracle), which draw is then given after rng.
+    Args: kind of labels it makes, or the need that is judged; draw(x, y, k, rng, **parameters); truth, what y must be:
+    ``class`` codes, ``classes`` (n, L) of which several may hold, ``shares`` (n, K) or a ``value``; apart, whether
+    training and validation rows are drawn from apart, since an observation speaks of several rows or points at one
+    again; beside(x, y), what a model of the true labels says of each row (an oracle), which draw is then given after
+    rng.
     """
 
     kind: str
