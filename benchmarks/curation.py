@@ -40,7 +40,7 @@ from sfumato.train.networks import build
 FIELDS = ("protocol", "set", "at_least", "method", "seed", "measure", "value")
 AT_LEAST = (0.5, 0.8, 0.95)
 METHODS = ("ce", "regularised-ce")
-DEFAULT = "0.8, features alone"  # `at_least` with nothing but features given: probabilities and neighbours detect
+DEFAULT = "0.8, features alone"  # `at_least` with nothing but features given: a head and neighbours detect
 
 
 def curated(x: Any, y: Any, p: Any, at_least: float, folder: Path, how: str = "weights") -> Curation:
