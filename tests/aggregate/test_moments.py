@@ -198,9 +198,26 @@ def test_the_label_models_slope_is_that_of_its_loss():
     assert min(a, b) > -(off**2).sum()
 
 
-def test_the_label_model_wants_one_statement_per_source_and_item():
-    with pytest.raises(LabelError, match="one statement per source and item"):
-        LabelModel().fit(Votes.from_table([0, 0, 0, 0], [0, 0, 1, 2], [0, 1, 1, 1], duplicates="all"))
+def test_a_source_that_says_two_things_stands_in_the_label_model_with_their_mean():
+    """Off-diagonal moments and shares are those of loops over items; what was said twice alike is said once."""
+    said, _ = crowd(n=40, sources=4, share=0.8)
+    item, source = np.nonzero(said >= 0)
+    label = said[item, source]
+    more = np.concatenate([item, item[:30]]), np.concatenate([source, source[:30]])
+    for other in (label[:30], (label[:30] + 1) % 3):
+        table = Votes.from_table(*more, np.concatenate([label, other]), n=40, classes=range(3), duplicates="all")
+        mean = np.zeros((40, 12))
+        np.add.at(mean, (more[0], more[1] * 3 + np.concatenate([label, other])), 1.0)
+        share = mean.reshape(40, 4, 3)
+        mean = (share / np.maximum(share.sum(2, keepdims=True), 1)).reshape(40, 12)
+        off = (mean.T @ mean / 40) * (np.arange(12)[:, None] // 3 != np.arange(12) // 3)
+        found = LabelModel(iterations=50).fit(table)
+        mu = np.exp(found.table).reshape(12, 3)
+        apart = (mu @ mu.T / 3) * (np.arange(12)[:, None] // 3 != np.arange(12) // 3)
+        by_hand = ((apart - off) ** 2).sum() + ((mu.mean(1) - mean.mean(0)) ** 2).sum()
+        assert found.history[-1] == pytest.approx(-by_hand, rel=1e-9)
+    alike = Votes.from_table(*more, np.concatenate([label, label[:30]]), n=40, classes=range(3), duplicates="all")
+    np.testing.assert_allclose(LabelModel().fit(alike).table, LabelModel().fit(votes(said)).table, atol=1e-12)
 
 
 def test_too_many_pairs_are_refused_before_memory_is_asked_for():

@@ -9,12 +9,12 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment, minimize
 
 from sfumato.core.card import method
-from sfumato.core.errors import DivergedError, LabelError, ParameterError
+from sfumato.core.errors import DivergedError, ParameterError
 from sfumato.core.roles import Aggregator
 
 from .data_programming import fixed
 from .kernel import Floats, Kernel
-from .moments import second
+from .moments import once, second
 from .result import Aggregated, finish, softmax
 
 RATE, MOMENTUM = 0.01, 0.9  # of the released descent
@@ -34,7 +34,8 @@ class LabelModel(Aggregator):
     As released: a hundred steps of gradient descent with momentum from a start that trusts every function alike, then
     clipped to [floor, 1 - floor]; classes are brought in the order in which functions say most of what they mean. That
     it stops early is part of the method: where the balance is not the given one, the minimum itself is far from the
-    truth. Silence says nothing unless asked for: :math:`P(\text{silent} \mid k) = 1 - \sum_l \mu_{(j, l), k}`.
+    truth. Silence says nothing unless asked for: :math:`P(\text{silent} \mid k) = 1 - \sum_l \mu_{(j, l), k}`. A source
+    that says several things of an item stands in O with their weighted mean, which has the same expectation.
     Memory: (functions x classes)^2. Assumes at least three functions, independent given the truth, and a known class
     balance.
 
@@ -49,7 +50,6 @@ class LabelModel(Aggregator):
     balance: tuple[float, ...] | None = None
     iterations: int | None = 100
     silence: bool = False
-    once = True
 
     def fit(self, votes: Any) -> Aggregated:
         """Beliefs by the completed matrix."""
@@ -77,13 +77,10 @@ class LabelModel(Aggregator):
         found = second(kernel)
         within = np.einsum("jmjn->", found.reshape(kernel.sources, k, kernel.sources, k))
         if abs(within - len(kernel.column)) > 0.5 or kernel.weight is not None:
-            raise LabelError(
-                "sources that say several things of an item, or weights",
-                "one statement per source and item for label-model",
-                "pass duplicates='last', or try DawidSkene",
-            )
+            kernel = Kernel(once(kernel.votes))
+            found = second(kernel)
         found /= kernel.n
-        alone = np.diag(found).copy()
+        alone = kernel.counts(np.ones((kernel.n, 1))).ravel() / kernel.n
         source = np.arange(side) // k
         for j in range(kernel.sources):
             found[j * k : (j + 1) * k, j * k : (j + 1) * k] = 0

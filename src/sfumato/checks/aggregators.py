@@ -1,7 +1,7 @@
 """The contract of an aggregation: votes of many sources -> beliefs, on simulated crowds.
 
-A method with ``classes_at_most`` is asked about that many classes, one with ``once`` is given one statement per source
-and item, and one whose fit takes ``probabilities`` is given those of a model that knows a little.
+A method with ``classes_at_most`` is asked about that many classes, and one whose fit takes ``probabilities`` is given
+those of a model that knows a little.
 """
 
 from __future__ import annotations
@@ -158,11 +158,7 @@ def _accuracy(posterior: Any, y: Any) -> float:
     return float((top[np.arange(len(y)), y] / top.sum(1)).mean())
 
 
-def _once(card: Card) -> str:
-    return "it takes one statement per source and item" if getattr(card.cls, "once", False) else ""
-
-
-@rule("crowded", "aggregate", _once)
+@rule("crowded", "aggregate")
 def crowded(card: Card) -> None:
     """An item with 3600 divided votes, of probability below what a float64 holds, leaves finite beliefs, and where its
     sources are alike the majority of them wins.
