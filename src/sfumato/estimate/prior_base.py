@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from sfumato.core.errors import ParameterError, ShapeError
 from sfumato.core.roles import Estimator
 from sfumato.estimate.interval import Floats, Interval, Ints, Resampled
+from sfumato.estimate.positive_scores import positive_scores
 from sfumato.estimate.rows import Bools, positive_unlabeled, prior_of
-from sfumato.parts.forest import forest_out_of_fold
 
 
 def clipped(share: float) -> float:
@@ -82,8 +82,8 @@ class FromValues(PriorEstimator, Resampled):
 class FromScores(FromValues):
     """Base of those that compare out-of-fold scores, higher = more positive.
 
-    The scores come from a forest of random trees: among a linear head, boosted trees, two forests and a small network
-    it left best bin estimation and DEDPUL nearest to known priors (an oracle: docs/measurements/priors.md).
+    The scores come from forests of random trees and a linear head, whichever parts labelled from unlabeled rows best
+    out of fold (``positive_scores``): a choice that no true label is asked for.
 
     Args:
         folds: for the out-of-fold scores, at least 2.
@@ -93,9 +93,13 @@ class FromScores(FromValues):
     folds: int = 5
 
     def prepare(self, x: Floats, flag: Bools, seed: int) -> Floats:
-        if not 2 <= self.folds <= len(x):
-            raise ParameterError(f"folds={self.folds} of {len(x)} rows", "from 2 to the number of rows")
-        return forest_out_of_fold(x, flag, self.folds, seed)
+        return positive_scores(x, flag, self.checked(len(x)), seed)
+
+    def checked(self, n: int) -> int:
+        """The folds, where n rows can be dealt into as many."""
+        if not 2 <= self.folds <= n:
+            raise ParameterError(f"folds={self.folds} of {n} rows", "from 2 to the number of rows")
+        return self.folds
 
     def from_scores(self, flag: ArrayLike, scores: ArrayLike, seed: int = 0, scheme: str = "case-control") -> float:
         """P(positive) from flags (n,) and out-of-sample scores (n,), higher = more positive."""

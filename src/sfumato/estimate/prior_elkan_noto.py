@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from sfumato.core.card import method
 from sfumato.estimate.interval import Floats
 from sfumato.estimate.prior_base import FromScores, clipped
+from sfumato.estimate.rows import Bools
+from sfumato.parts.forest import forest_out_of_fold
 
 
 @method(
@@ -23,12 +25,16 @@ class PriorElkanNoto(FromScores):
 
     where :math:`\alpha` is the share of positives among the unlabeled rows, clipped to [0, 1]. Assumes labelled
     positives are drawn like all positives, classes that do not overlap, and scores that are calibrated probabilities;
-    overlap makes it too large, and so does every model whose probabilities do not level off at c.
+    overlap makes it too large, and so does every model whose probabilities do not level off at c. The probabilities are
+    those of a forest of small leaves, whose largest come nearest to c; the models that rank better are smoother.
 
     Args:
         folds: for the out-of-fold probabilities, at least 2.
         repeats, level: as in Resampled.
     """
+
+    def prepare(self, x: Floats, flag: Bools, seed: int) -> Floats:
+        return forest_out_of_fold(x, flag, self.checked(len(x)), seed)
 
     def share(self, positive: Floats, unlabeled: Floats) -> float:
         c = max(float(positive.mean()), 1e-12)
