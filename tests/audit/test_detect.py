@@ -112,9 +112,12 @@ def test_the_page_names_the_detector_its_reason_and_each_count(digits, tmp_path,
     words = "".join(read_page(report.to_html(tmp_path / "r.html").read_text("utf-8")).words)
     told = report.summary["label_errors"]
     assert "Pooling a linear model with the nearest rows' labels" in words and "an oracle" in words
-    assert "docs/measurements/detection.md" in words and "found by" in words
+    assert "docs/measurements/detection-default.md" in words and "found by" in words
     for name, text in (("confident-learning", "found by confident learning"), ("simifeat", "found by SimiFeat")):
         assert text in words and f"{told['found_by'][name]} rows, {told['listed_by'][name]} of them listed" in words
+    table = found(report)
+    neither = ~table.found_by_confident_learning.astype(bool) & ~table.found_by_simifeat.astype(bool)
+    assert f"what they say together{neither.sum()} row" in words
     p = out_of_fold(standardised(x), said, 10)
     given = "".join(read_page(_page(audit(x, Noisy(said, 10), probabilities=p), tmp_path)).words)
     assert "the probabilities that were passed in and nothing else" in given and "found by SimiFeat" not in given

@@ -32,8 +32,9 @@ def detect(data: Data, judged: Judged) -> Detected:
 
     Where the probabilities were made here, on features alone, they are pooled from a linear head and the labels of the
     nearest rows; told beside are the rows that confident learning would mark on the head alone, and those that the
-    labels of the ten nearest rows outvote (SimiFeat). The pool is best on average in docs/measurements/detection.md, a
-    choice by true labels and so an oracle. Beside probabilities that were given, confident learning reads these alone.
+    labels of the ten nearest rows outvote (SimiFeat). The pool is best on average in
+    docs/measurements/detection-default.md, a choice by true labels and so an oracle over sets; its exponents are not
+    chosen so. Beside probabilities that were given, confident learning reads these alone.
     """
     marked = np.asarray(mark(judged.found, judged.p, "prune_by_noise_rate") & judged.fair)
     score = (marked + label_quality(judged.y, judged.p, "normalized_margin").astype(np.float64)) / 2

@@ -14,7 +14,7 @@ from sfumato.parts.neighbours import Neighbourhood
 from sfumato.parts.opinion_pool import logarithmic_pool
 from sfumato.score.neighbour_labels import groups_apart, neighbour_shares
 
-_NEIGHBOURS = 20  # better than ten on average in docs/measurements/detection.md, by true labels
+_NEIGHBOURS = 20  # better than ten on average in docs/measurements/detection-default.md, by true labels
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def _table(section: Section, rows: Ints, items: Items | None) -> str:
 
 def _found_by(found: dict[str, Bools], place: int) -> str:
     names = [name for name, by in found.items() if by[place]]
-    return "both" if len(names) == 2 else shown(", ".join(names))
+    return "both" if len(names) == 2 else shown(", ".join(names) or "together")
 
 
 def _meter(share: float) -> str:
