@@ -119,8 +119,8 @@ class EM(Aggregator):
         return Run(posterior, counts, table, log_prior, history, converged)
 
     def facts(self, found: Run, kernel: Kernel) -> dict[str, Any]:
-        """What the model itself says of sources."""
-        return {"confusion": np.exp(found.table).transpose(0, 2, 1)}
+        """What the model itself says of sources; the counts have served, and lend their memory."""
+        return {"confusion": np.exp(found.table, out=found.counts).transpose(0, 2, 1)}
 
 
 def log_shares(counts: Floats) -> Floats:

@@ -17,6 +17,7 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 BLOCK = 1 << 18  # votes that are worked on at a time, at most
 SMALL = 1 << 17  # enough of them where the tables of sources, of which each block adds one, are small
+LARGE = 4  # blocks at a time where those tables are larger than a block
 
 
 class Held:
@@ -49,7 +50,7 @@ class Held:
             self.source, self.said = self.source[spoke], self.said[spoke]
             self.weight = None if self.weight is None else self.weight[spoke]
         self.mass = float(len(self.said) if self.weight is None else self.weight.sum())
-        self.block = min(BLOCK, max(SMALL, 2 * self.sources * self.statements))
+        self.block = max(min(BLOCK, SMALL), min(LARGE * BLOCK, 2 * self.sources * self.statements))
         known = np.diff(self.offsets) > 0
         self.told = known if self.gold is None else known | (self.gold >= 0)
 

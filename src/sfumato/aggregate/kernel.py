@@ -96,9 +96,9 @@ class Kernel(Held):
                 likelihood += float((settled[held] * (scores[held] - np.log(settled[held]))).sum())
                 belief = settled
             posterior[items] = belief
-            add(part, belief, counts)
             totals += told @ belief
-            del scores, belief, settled  # before the next block's are made
+            del scores, belief, settled  # before the product is made
+            add(part, posterior[items], counts)
         return counts.reshape(self.sources, self.statements, latent), totals, likelihood
 
     def clamp(self, beliefs: Floats) -> Floats:
