@@ -102,7 +102,11 @@ stands at the head of that script. All settings are defaults, chosen before any 
   two, and is below the vote with any copy.
 - On the nine real sets it does not help: few pairs are linked, and where votes are discounted accuracy goes down more
   often than up. Agreement beyond the model there comes from items that are hard for everybody as much as from copying.
-  It is a guard against a table that came twice, not a better aggregation; `auto` does not try it.
+  It is a guard against a table that came twice, not a better aggregation. `auto` takes from it what is certain: sources
+  that never differ count as one there (`crowds.md`).
+- Where most sources are copies that differ a little from their original (six of nine, a fifth of their votes drawn
+  anew) it links the other three instead and follows the copies (up to 5 points below the vote in simulation): two truths
+  fit the same votes, that of the copies and that of the rest, and nothing in the votes tells which one is meant.
 """
 
 

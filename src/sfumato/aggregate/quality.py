@@ -49,7 +49,9 @@ def intervals(kernel: Kernel, posterior: Floats, quality: Floats, level: float =
     alike in all classes, and sources that are independent given the truth; prior knowledge other than gold is not
     counted. Of simulated intervals at .95, .93 to .97 held where errors were alike in all classes, .91 to .94 of Dawid
     and Skene's model where they were not, and .79 of a one-coin model that did not fit (two unlike classes, six
-    sources). Above 2000 sources each is judged as if the others were known.
+    sources). A model that does not fit is off by bias, and no interval about its spread mends that: of a bootstrap over
+    items (40 such crowds of 300 items, 30 draws; one-coin, naive-bayes) .84 and .82 held, of these .87 and .87, with
+    the same widths. Above 2000 sources each is judged as if the others were known.
     """
     if not 0 < level < 1:
         raise ParameterError(f"level={level}", "in (0, 1)")
