@@ -27,7 +27,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sfumato import score
 from sfumato.parts.linear import out_of_fold
 from sfumato.parts.neighbours import Neighbourhood
-from sfumato.score.neighbour_labels import neighbour_labels
 from sfumato.score.simifeat import cosine_gap
 
 Array = NDArray[Any]
@@ -37,7 +36,8 @@ HEAD = """# Who finds wrong labels: all of CIFAR-10N
 Written by `OMP_NUM_THREADS=1 python benchmarks/detection_whole.py --write docs/measurements/detection-whole.md` and by
 nothing else: all 50,000 training pictures, {columns:,} columns of k-means patches, a linear head in five folds, one
 seed. CPU seconds of the features, of the probabilities of each column, and of the two neighbour searches (cosine,
-Euclidean; in a random sample of 10,000 rows): {costs}.
+Euclidean; in a random sample of 10,000 rows): {costs}. What the audit does with the same rows stands in
+[its own page](detection-default.md).
 
 | labels | wrong | detector | average precision | AUROC |
 |---|---|---|---|---|
@@ -73,9 +73,8 @@ def features(data: ModuleType) -> Array:
 
 
 def neighbours(x: Array, detector: score.SimiFeat | score.KnnDisagreement) -> Array:
-    """Row numbers (n, k) of the neighbours that a detector asks: what it finds where every row has its own label."""
-    near, own = Neighbourhood(x, detector.metric), np.arange(len(x))
-    return neighbour_labels(near, own, detector.k, detector.sample, detector.seed)[1]
+    """Row numbers (n, k) of the neighbours that a detector asks."""
+    return Neighbourhood(x, detector.metric, detector.sample, detector.seed).nearest(detector.k)[1]
 
 
 def main() -> None:
