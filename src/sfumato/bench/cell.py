@@ -61,8 +61,8 @@ class Shown:
 
 def prepare(job: dict[str, Any]) -> Cell:
     """The cell of a run; the last two are kept, since neighbours share theirs."""
-    keep = ("dataset", "law", "seed", "test", "validation")
-    return _prepare(json.dumps({k: job[k] for k in keep}, sort_keys=True))
+    keep = ("dataset", "law", "seed", "test", "validation", "estimators")
+    return _prepare(json.dumps({k: job[k] for k in keep if k in job}, sort_keys=True))
 
 
 @lru_cache(maxsize=2)
@@ -92,6 +92,7 @@ def _prepare(text: str) -> Cell:
         facts=shown.facts,
         seed=job["seed"],
         law=shown.law,
+        defaults=job.get("estimators", {}),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,12 +78,30 @@ def _state(store: Store, done: Sequence[Result], failed: Sequence[dict[str, Any]
             (v, g, m) for v, g, m in zip(*(table[c].to_pylist() for c in ("version", "git", "machine")), strict=True)
         }
         section.tables.append(Table("Made by", ("version", "commit", "machine"), tuple(sorted(where, key=str))))
-        if len({(v, g) for v, g, _ in where}) > 1:
-            section.notes.append("These runs were made by more than one state of the code.")
+        section.notes += _mixed(table.select(["kind", "version", "git"]).to_pylist())
     section.notes.append(
         "Every accuracy or other oracle is measured on true test labels; none was used to train or to choose."
     )
     return section
+
+
+def _mixed(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What must be known where runs of several states of the code stand in one store."""
+    states: dict[str, Counter[str]] = {}
+    for row in rows:
+        state = str(row["version"]) if row["git"] is None else f"{row['version']} {row['git']}"
+        states.setdefault(row["kind"], Counter())[state] += 1
+    told = [
+        f"{kind} ({', '.join(f'{n} by {state}' for state, n in own.most_common())})"
+        for kind, own in sorted(states.items())
+        if len(own) > 1
+    ]
+    out = []
+    if len({state for own in states.values() for state in own}) > 1:
+        out.append("These runs were made by more than one state of the code.")
+    if told:
+        out.append("Runs that one table compares were made by several: " + "; ".join(told) + ".")
+    return out
 
 
 def _kind(done: Sequence[Result], failed: Sequence[dict[str, Any]], kind: str) -> Section:

@@ -27,7 +27,8 @@ ESTIMATORS = {
 class Known:
     """X, features of which the first ``train`` rows are those that the training observations show; observed, the weak
     labels of these; weak, those of the validation observations; facts, the truth of the simulation by need; law, the
-    class of the law that drew the labels, None where nobody knows it.
+    class of the law that drew the labels, None where nobody knows it; defaults, the estimators by need that a run was
+    planned with.
     """
 
     X: Tensor
@@ -37,6 +38,7 @@ class Known:
     facts: dict[str, Any]
     seed: int
     law: type[Law] | None = None
+    defaults: dict[str, str] = field(default_factory=dict)
     estimates: dict[tuple[str, str], tuple[Any, float]] = field(default_factory=dict)
 
     def need(self, name: str, told: dict[str, Any]) -> tuple[Any, str, float] | None:
@@ -44,7 +46,7 @@ class Known:
 
         told: name -> a number, the name of an estimator, or "law" (the truth of the simulation: an oracle).
         """
-        given = told.get(name, ESTIMATORS.get((self.observed.kind, name)))
+        given = told.get(name, self.defaults.get(name, ESTIMATORS.get((self.observed.kind, name))))
         if given is None:
             return None
         if given == "law":

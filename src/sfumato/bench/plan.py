@@ -17,6 +17,7 @@ from sfumato.labels import Labels, Votes
 from . import baselines, laws, peers, quantified, sets
 from .fields import is_number
 from .real import Absent
+from .resolved import resolved as estimators_of
 from .spec import DatasetEntry, LawEntry, MethodEntry, Spec
 from .truths import PRIOR
 
@@ -234,7 +235,9 @@ def _job(
         if trained:
             train |= {name: r.draw(seed, entry.name, name, draw=draw) for name, r in spec.draw.items()}
         fields |= {name: r.draw(seed, entry.name, f"field {name}", draw=draw) for name, r in entry.draw.items()}
+    estimators = _estimators(spec, law, kind, resolved)
     return {
+        **({"estimators": estimators} if estimators else {}),
         "format": FORMAT,
         "dataset": {
             **{k: list(v) if isinstance(v, tuple) else v for k, v in asdict(dataset).items()},
@@ -253,9 +256,18 @@ def _job(
     }
 
 
+def _estimators(spec: Spec, law: LawEntry, kind: str, resolved: dict[str, Any]) -> dict[str, str]:
+    """The estimators that a run falls back on: another default is another run."""
+    if resolved["role"] != "learn":
+        return {}
+    own = resolved["peer"] or resolved["name"].startswith(baselines.PREFIX)
+    objective = None if own else catalogue.method(resolved["name"], "learn", (resolved["kind"],)).cls()
+    return estimators_of(kind, law.name, () if resolved["peer"] else spec.needs, objective)
+
+
 def _task(job: dict[str, Any], name: str) -> str:
     if not job["train"].get("stack"):
         return name
     # every run of a stack sees the same batches: all but the method and its rates must agree
     shared = {**job, "train": {k: v for k, v in job["train"].items() if k not in ("lr", "weight_decay")}}
-    return "stack-" + identity({k: v for k, v in shared.items() if k not in ("method", "label", "draw")})
+    return "stack-" + identity({k: v for k, v in shared.items() if k not in ("method", "label", "draw", "estimators")})

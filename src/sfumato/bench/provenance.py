@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 import sys
@@ -15,17 +16,28 @@ import sfumato
 
 @cache
 def code() -> dict[str, Any]:
-    """The version, and the commit of the working copy it runs from (with a + where files differ), else None."""
+    """The version, and the commit of the working copy it runs from (with a + and the hash of its files where these
+    differ); of a copy elsewhere the hash of its files alone.
+    """
     here = Path(sfumato.__file__).resolve().parent
     commit = None
     with suppress(OSError, subprocess.SubprocessError):
         # only a working copy of this package: an installed one may lie inside somebody else's
         top = _git(here, "rev-parse", "--show-toplevel")
         if Path(top) == here.parent.parent:
-            commit = _git(here, "rev-parse", "HEAD")[:12] + (
-                "+" if _git(here, "status", "--porcelain", "--", str(here)) else ""
-            )
-    return {"version": sfumato.__version__, "git": commit}
+            commit = _git(here, "rev-parse", "HEAD")[:12]
+            if _git(here, "status", "--porcelain", "--", str(here)):
+                commit += f"+{files(here)}"
+    return {"version": sfumato.__version__, "git": f"files:{files(here)}" if commit is None else commit}
+
+
+def files(folder: Path) -> str:
+    """The hash of the Python files under a folder: twelve digits that tell two states of the code apart."""
+    held = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content = path.read_bytes()
+        held.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
+    return held.hexdigest()[:12]
 
 
 def _git(folder: Path, *words: str) -> str:

@@ -40,7 +40,7 @@ class Entry:
     ``class`` codes, ``classes`` (n, L) of which several may hold, ``shares`` (n, K) or a ``value``; apart, whether
     training and validation rows are drawn from apart, since an observation speaks of several rows or points at one
     again; beside(x, y), what a model of the true labels says of each row (an oracle), which draw is then given after
-    rng.
+    rng; asks, facts of the law which estimators of the kind can supply to criteria by it.
     """
 
     kind: str
@@ -48,6 +48,7 @@ class Entry:
     truth: str = "class"
     apart: bool = False
     beside: Callable[[Tensor, Tensor], Tensor] | None = None
+    asks: tuple[str, ...] = ()
 
 
 def drawn(law: Any, y: Tensor, k: int, rng: torch.Generator, **facts: Any) -> Drawn:

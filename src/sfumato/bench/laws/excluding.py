@@ -63,7 +63,7 @@ def _biased(x: Tensor, y: Tensor, k: int, rng: torch.Generator, *, strength: str
 
 LAWS = {
     "uniform-sets": Entry("partial", _uniform_sets),
-    "flip-sets": Entry("partial", _flip_sets),
+    "flip-sets": Entry("partial", _flip_sets, asks=("flip",)),
     "instance-sets": Entry("partial", _instance_sets),
     "uniform-complementary": Entry("complementary", _uniform_complementary),
     "biased-complementary": Entry("complementary", _biased),

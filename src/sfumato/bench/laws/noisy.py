@@ -43,8 +43,8 @@ def _instance_flips(x: Tensor, y: Tensor, k: int, rng: torch.Generator, *, noise
 
 LAWS = {
     "clean": Entry("exact", _clean),
-    "symmetric": Entry("noisy", _symmetric),
-    "pair-flip": Entry("noisy", _pair_flip),
+    "symmetric": Entry("noisy", _symmetric, asks=("noise_rate",)),
+    "pair-flip": Entry("noisy", _pair_flip, asks=("noise_rate",)),
     "class-conditional": Entry("noisy", _class_conditional),
     "instance-flips": Entry("noisy", _instance_flips),
 }

@@ -37,8 +37,8 @@ def _missing(x: Tensor, y: Tensor, k: int, rng: torch.Generator, *, observed: fl
 
 
 LAWS = {
-    "case-control": Entry("pu", _case_control),
-    "scar": Entry("pu", _scar),
-    "sar": Entry("pu", _sar),
+    "case-control": Entry("pu", _case_control, asks=("prior",)),
+    "scar": Entry("pu", _scar, asks=("prior",)),
+    "sar": Entry("pu", _sar, asks=("prior",)),
     "missing-completely": Entry("semi", _missing),
 }
