@@ -17,9 +17,7 @@ from sfumato.score.segmentation_quality import segmentation_quality
 MOST = 1 << 26  # probabilities that are looked at; of more, every second, third, ... row and column of the pictures
 LONE = 0.01  # share of lone pixels from which on a look is asked for
 WRONG = 0.01  # share of pixels likely wrong from which on something ought to be done
-TOGETHER = (
-    2.0  # how many times likelier wrong beside a wrong pixel, from which on wrong pixels are said to lie together
-)
+TOGETHER = 2.0  # how many times likelier wrong beside a wrong pixel, from which on they are said to lie together
 _SHOWN = 20
 _SIDES = ((0, 1), (1, 0))  # right and below
 
