@@ -50,7 +50,8 @@ def spread(values: list[float]) -> str:
 def table(store: Store) -> str:
     """Methods x sets, errors times a hundred."""
     found: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    rows = [r for r in store.table().to_pylist() if r["kind"] == "prior"]
+    asked = {m.label for m in spec().methods}
+    rows = [r for r in store.table().to_pylist() if r["kind"] == "prior" and r["method"] in asked]
     done = [r for r in rows if r["status"] == "done"]
     for r in done:
         found[r["method"]][r["dataset"]].append(r)
