@@ -36,10 +36,14 @@ def prior(data: Data) -> Section:
     """
     flag = np.asarray(data.labels.flag)
     scheme = data.labels.scheme
-    scores = _scores(data, flag)
+    scores, near = _scores(data, flag)
     main, *others = (
-        Told(name, one.from_scores(flag, scores, data.seed, scheme), one.interval)
-        for name, one in (("dedpul", PriorDEDPUL()), ("bbe", PriorBBE()), ("elkan_noto", PriorElkanNoto()))
+        Told(name, one.from_scores(flag, read, data.seed, scheme), one.interval)
+        for name, one, read in (
+            ("dedpul", PriorDEDPUL(), scores),
+            ("bbe", PriorBBE(), scores),
+            ("elkan_noto", PriorElkanNoto(), near),
+        )
     )
     value, span = main.value, main.span
     n_p, n_u = int(flag.sum()), int((~flag).sum())
@@ -89,10 +93,14 @@ def prior(data: Data) -> Section:
     )
 
 
-def _scores(data: Data, flag: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+def _scores(data: Data, flag: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[Floats, Floats]:
+    """Scores that rank best, and probabilities for Elkan and Noto; the same where probabilities are given."""
     p = data.probabilities
     if p is None:
-        return PriorBBE(folds=min(data.folds, len(flag))).prepare(np.asarray(data.x), flag, data.seed)
+        x, folds = np.asarray(data.x), min(data.folds, len(flag))
+        ranking, near = (one(folds=folds).prepare(x, flag, data.seed) for one in (PriorDEDPUL, PriorElkanNoto))
+        return ranking, near
     if p.ndim != 2 or p.shape[1] != 2:
         raise ShapeError(f"probabilities of shape {p.shape}", f"({len(flag)}, 2): unlabeled, labelled")
-    return np.asarray(p[:, 1], np.float64)
+    given = np.asarray(p[:, 1], np.float64)
+    return given, given
