@@ -166,14 +166,14 @@ def test_copies_count_once_and_win_nothing_by_their_number(cover):
     assert (found.codes() == y).mean() > (found.majority.argmax(1) == y).mean() + 0.1
 
 
-@pytest.mark.parametrize(
-    ("own", "others", "cover"), [(0.6, 0.8, 1.0), (0.6, 0.8, 0.6), (0.7, 0.7, 0.6), (0.8, 0.6, 1.0)]
-)
-def test_copies_that_differ_do_not_bring_it_far_below_the_vote(own, others, cover):
+@pytest.mark.parametrize("cover", [1.0, 0.6])
+def test_copies_that_differ_do_not_bring_it_far_below_the_vote(cover):
     """Six of nine: models follow them; that the other three agree beyond it says that somebody repeats somebody."""
-    said, y = copies(0.2, own, others, cover)
+    said, y = copies(0.2, 0.6, 0.8, cover)
     found = Auto().fit(Votes.from_matrix(said, k=3))
     assert (found.codes() == y).mean() > (found.majority.argmax(1) == y).mean() - 0.01
+    followed = DawidSkene().fit(Votes.from_matrix(said, k=3))
+    assert (followed.codes() == y).mean() < (found.majority.argmax(1) == y).mean() - 0.01
 
 
 def test_votes_of_a_group_are_hidden_together_and_count_as_one():
