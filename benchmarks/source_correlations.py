@@ -149,8 +149,9 @@ stands at the head of that script. All settings are defaults, chosen before any 
   anew) it links the other three instead and follows the copies: two truths fit the same votes, that of the copies and
   that of the rest, and nothing in the votes tells which one is meant.
 - `auto` on six copies among nine rules: where copies never differ it wins what their number cost the vote, or stays
-  with the vote; where they differ it is at most .9 points below in one crowd (table; its rule was settled on such crowds). Rules that nearly always name one class, of which six copy each other and differ in a tenth or a fifth of their
-  votes, leave no link at all: of six such crowds that were tried, one brought it 19 points below the vote and one 2.
+  with the vote; where they differ it is at most .9 points below in one crowd (its rule was settled on such crowds).
+  Rules that nearly always name one class, of which six copy each other and differ in a tenth or a fifth of their votes,
+  leave no link at all: of six such crowds that were tried, one brought it 19 points below the vote and one 2.
 """
 
 
@@ -178,7 +179,7 @@ def lines(rows: list[dict[str, str]]) -> list[str]:
     told += ["| case | vote | auto | auto below the vote, most | decorrelated |", "|---|" + "---|" * 4]
     for r in rows:
         if r["what"] == "rules":
-            cells = [share(r["vote"]), share(r["alone"]), f"{100 * max(-float(r['gap']), 0):.1f}"]
+            cells = [share(r["vote"]), share(r["alone"]), f"{100 * max(0.0, -float(r['gap'])):.1f}"]
             told.append("| " + " | ".join([r["case"], *cells, share(r["decorrelated"])]) + " |")
     told += ["", "## Real: accuracy alone > decorrelated (pairs linked)", ""]
     real = [r for r in rows if r["what"] == "real"]
