@@ -33,7 +33,7 @@ def run(
         typer.Argument(
             metavar="SPEC.toml",
             help="A .toml file, or a packaged protocol: bags, complementary, confidence, crowds, distribution, "
-            "instances, multilabel, noisy, pairs, partial, pu, regression, sets, votes.",
+            "instances, multilabel, noisy, pairs, partial, pu, quantification, regression, sets, votes.",
         ),
     ],
     out: Annotated[
