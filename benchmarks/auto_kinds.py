@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from kinds import BOUNDS
+from kinds import BOUNDS, grids, spec
 from short_lists import (
     HEAD,
     Measured,
@@ -37,6 +37,7 @@ from sfumato import portfolio, select
 from sfumato.bench import baselines
 from sfumato.bench.cell import prepare
 from sfumato.bench.perform import objective_of
+from sfumato.bench.plan import plan
 from sfumato.bench.spec import LawEntry
 from sfumato.bench.store import Store
 from sfumato.train import needs as givers
@@ -48,9 +49,13 @@ BLIND = {("pairs", "marginal-likelihood"), ("triplets", "marginal-likelihood")}
 
 
 def records(store: Store) -> list[dict[str, Any]]:
-    """The runs of laws whose labels are not the truth itself, of methods that auto could take, the first draw alone."""
-    out = []
+    """The runs of laws whose labels are not the truth itself, of methods that auto could take, the first draw alone;
+    of grids as kinds.toml has them now, whatever else the store holds.
+    """
+    out, planned = [], {run.id for name in grids() for run in plan(spec(name))}
     for row in store.table().to_pylist():
+        if row["run"] not in planned:
+            continue
         job = json.loads(row["job"])
         law = LawEntry(job["law"]["name"], job["law"]["params"]).label
         skip = (
