@@ -55,12 +55,13 @@ class Labels:
         return new
 
     def __getitem__(self, obs: Any) -> Self:
-        if isinstance(obs, tuple) and len(obs) == 2 and obs[1] is Ellipsis:
-            obs = obs[0]  # scikit-learn indexes y[rows, ...]
-        if isinstance(obs, (int, np.integer)):
-            obs = [int(obs)]
-        if not isinstance(obs, (Tensor, slice)):
-            obs = torch.as_tensor(np.asarray(obs))
+        if not isinstance(obs, Tensor):  # a batch of the loop is one
+            if isinstance(obs, tuple) and len(obs) == 2 and obs[1] is Ellipsis:
+                obs = obs[0]  # scikit-learn indexes y[rows, ...]
+            if isinstance(obs, (int, np.integer)):
+                obs = [int(obs)]
+            if not isinstance(obs, (Tensor, slice)):
+                obs = torch.as_tensor(np.asarray(obs))
         return self._replaced({name: value[obs] for name in self.columns if (value := getattr(self, name)) is not None})
 
     def to(self, device: str | torch.device) -> Self:

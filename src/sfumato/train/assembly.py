@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -131,19 +132,24 @@ class Assembly:
         twin = copy.deepcopy(net).eval()
         return twin.requires_grad_(False)
 
+    @cached_property
+    def _fixed(self) -> dict[str, Any]:
+        """Words that no step changes; the head is known even where no hook asks for the law, and the law's needs are
+        then nobody's business.
+        """
+        head = self.objective.head_for(self.law or self.law_class or self.objective.law_for(self.labels))
+        values = {"n": len(self.X), "k": self.labels.k, "epochs": self.config.epochs, "law": self.law}
+        return {**values, **self.needs, "head": head}
+
     def constants(self, rows: Any = None) -> dict[str, Any]:
-        law = self.law
-        values: dict[str, Any] = {"n": len(self.X), "k": self.labels.k, "epochs": self.config.epochs, "law": law}
+        values = self._fixed.copy()
         values["progress"] = (self.epoch * self.sampler.steps + self.step) / (self.config.epochs * self.sampler.steps)
-        values |= self.needs
         if rows is not None:
-            if law is not None:
-                values["law"] = law.at(rows)
+            if self.law is not None:
+                values["law"] = self.law.at(rows)
             for name in PER_ROW:
                 if name in values:
                     values[name] = values[name][rows]
-        # the head is known even where no hook asks for the law, and the law's needs are then nobody's business
-        values["head"] = self.objective.head_for(law or self.law_class or self.objective.law_for(self.labels))
         return values
 
     def with_learned(self, values: dict[str, Any], member: int) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class MLP(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for size in sizes:
-            layers += [nn.Linear(d, size), nn.ReLU()] + ([nn.Dropout(dropout)] if dropout else [])
+            layers += [nn.Linear(d, size), nn.ReLU(inplace=True)] + ([nn.Dropout(dropout)] if dropout else [])
             d = size
         self.body, self.head = nn.Sequential(*layers), nn.Linear(d, width)
 
