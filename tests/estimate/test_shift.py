@@ -122,6 +122,13 @@ def test_what_cannot_be_inverted_is_said():
         assert PriorBBSE(repeats=0).from_probabilities(y, blind, target).sum() == pytest.approx(1)
 
 
+def test_a_target_that_says_only_what_the_source_never_says_tells_nothing():
+    source = np.eye(3)[[0, 1, 0, 1, 0, 1]]  # class 2 is never said
+    with pytest.warns(NotIdentifiableWarning):
+        found = PriorBBSE(repeats=0).from_probabilities([0, 0, 1, 1, 2, 2], source, np.eye(3)[[2, 2]])
+    np.testing.assert_allclose(found, [1 / 3] * 3)
+
+
 def test_wrong_uses_are_one_clear_error():
     y, source, target, _ = population()
     em = PriorEM(repeats=0)

@@ -31,7 +31,7 @@ class PriorBBSE(ShiftedPrior):
     calibrated. With counted classes it is also known as adjusted count (forman2008quantifying).
 
     Assumes label shift, P(x | y) the same in both samples, and an M that can be inverted. Where the classifier never
-    says some class, M is not, and the shares are those of the smallest norm.
+    says some class, M is not, and the shares are those of the smallest norm: even ones where nothing is told at all.
 
     Args:
         soft: probabilities in M and mu instead of likeliest classes; for two classes of less variance.
@@ -45,6 +45,8 @@ class PriorBBSE(ShiftedPrior):
     def shares(self, y: Ints, source: Floats, target: Floats) -> Floats:
         m = confusion(y, said(source, self.soft))
         found = np.maximum(np.linalg.lstsq(m, said(target, self.soft).mean(axis=0))[0], 0)
+        if not found.any():  # the target is said to hold only what is never said of labeled rows: nothing is told
+            found = np.ones(len(m))
         return np.asarray(found / found.sum())
 
     def doubt(self, y: Ints, source: Floats) -> list[str]:
