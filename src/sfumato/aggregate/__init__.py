@@ -1,7 +1,7 @@
 """Floor 3: votes of many sources -> beliefs about the truth of each item."""
 
 from sfumato.aggregate.agreement import krippendorff_alpha
-from sfumato.aggregate.auto import Auto, Chosen, Tried
+from sfumato.aggregate.auto import Auto, Chosen
 from sfumato.aggregate.bwa import Bwa
 from sfumato.aggregate.catd import Catd
 from sfumato.aggregate.clustered_ds import ClusteredDS
@@ -35,6 +35,7 @@ from sfumato.aggregate.result import Aggregated, SourcesWarning
 from sfumato.aggregate.soft_labels import SoftLabels
 from sfumato.aggregate.softmax_vote import SoftmaxVote
 from sfumato.aggregate.spectral_ds import SpectralDS
+from sfumato.aggregate.tried import Tried
 from sfumato.aggregate.wawa import Wawa
 from sfumato.aggregate.weighted_ds import WeightedDS
 from sfumato.aggregate.zero_based_skill import ZeroBasedSkill

@@ -20,30 +20,12 @@ from .held_out import Hidden, meaning, parts, places, without
 from .kernel import Ints
 from .repeats import partitions, repeats
 from .result import Aggregated
+from .tried import Tried, lead
 
 VOTE = "majority-vote"
 KEPT = 0.5  # of the vote's rise of beliefs in what votes say that a model's beliefs must share
-CERTAIN = 2.0  # standard errors by which a model must beat the vote
 _SIDES = ("auto", "auto, the other side")  # the purposes of the drawings
 SIDED = "it leads only where the sources that are linked are taken for those that repeat each other"
-
-
-@dataclass(frozen=True)
-class Tried:
-    """One candidate: mean log probability of the hidden votes, its lead on the vote's, their standard errors over
-    items, and why it is out, if it is.
-    """
-
-    likelihood: float
-    error: float
-    lead: float
-    lead_error: float
-    failed: str = ""
-
-    @property
-    def sure(self) -> bool:
-        """Whether it beats the vote."""
-        return not self.failed and self.lead > CERTAIN * self.lead_error
 
 
 @dataclass
@@ -145,12 +127,4 @@ class Auto(Aggregator):
                 scores[name] = "its classes are not those that sources name" if drifted else told.scores(p)
             except (ValueError, ArithmeticError) as error:
                 scores[name] = str(error)
-        return {name: _lead(found, scores[VOTE]) for name, found in scores.items()}
-
-
-def _lead(found: Any, base: Any) -> Tried:
-    """A candidate from its scores per item, or from why it has none, beside those of the vote."""
-    if isinstance(found, str):
-        return Tried(-np.inf, 0, -np.inf, 0, found)
-    lead, root = found - base, np.sqrt(len(base))
-    return Tried(float(found.mean()), float(found.std() / root), float(lead.mean()), float(lead.std() / root))
+        return {name: lead(found, scores[VOTE]) for name, found in scores.items()}
