@@ -71,7 +71,12 @@ class Labels:
 
     def cover(self, obs: Tensor) -> tuple[Tensor, Self]:
         """(rows of X to show the network, these observations re-pointed into those rows)."""
-        return obs, self[obs]
+        return obs, self.taken(obs)
+
+    def taken(self, obs: Tensor) -> Self:
+        """The observations with these numbers, none below 0: of wide rows ten times sooner than ``self[obs]``."""
+        own = {name: value for name in self.columns if (value := getattr(self, name)) is not None}
+        return self._replaced({name: value.index_select(0, obs) for name, value in own.items()})
 
     def sizes(self) -> Tensor:
         """(len,) how many rows each observation speaks of."""

@@ -77,6 +77,9 @@ class Grouped(Labels):
         offsets = torch.cat([sizes.new_zeros(1), torch.cumsum(sizes, 0)])
         return self._replaced({**columns, "members": self.members[self.places(chosen)], "offsets": offsets})
 
+    def taken(self, obs: Tensor) -> Self:
+        return self[obs]
+
     def leading(self) -> Tensor:
         """(rows shown,) whether a row is the first of its observation."""
         at = torch.arange(len(self.members), device=self.members.device)

@@ -33,8 +33,8 @@ class Pointed(Labels):
 
     def cover(self, obs: Tensor) -> tuple[Tensor, Self]:
         if self.pointer is None:
-            return obs, self[obs]
-        return self.pointer[obs], self[obs]._replaced({"pointer": None})
+            return obs, self.taken(obs)
+        return self.pointer[obs], self.taken(obs)._replaced({"pointer": None})
 
     def n_rows(self) -> int | None:
         return len(self) if self.pointer is None else None

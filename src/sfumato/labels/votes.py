@@ -329,6 +329,9 @@ class Votes(Labels):
             changes["items"] = tuple(self.items[i] for i in chosen.tolist())
         return self._replaced(changes)
 
+    def taken(self, obs: Tensor) -> Self:
+        return self[obs]
+
 
 def _inside(values: Tensor, low: int, high: int, what: str) -> None:
     if values.dtype.is_floating_point or values.dtype == torch.bool:

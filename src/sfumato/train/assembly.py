@@ -19,7 +19,7 @@ from sfumato.learn.objective import Objective
 
 from . import learned, memory, optimizers
 from .config import Config
-from .networks import last_linear
+from .networks import draws, last_linear
 from .sampler import Sampler
 from .store import Store
 from .words import Words, generator, weighed
@@ -91,8 +91,10 @@ class Assembly:
         self.best: tuple[float, int, list[dict[str, Tensor]]] | None = None
         self.captured: list[Any] = [None] * objective.members
         self.learned = [learned.made(self, member) for member in range(objective.members)]
+        self.learns = any(len(modules) for modules in self.learned)
         self.named |= learned.named(self)
         self.nets = [self._network(build, m) for m in range(objective.members)]
+        self.draws = any(draws(net) for net in self.nets)
         self.teachers = (
             [self._copied(net) for net in self.nets]
             if {"teacher", "teacher_strong", "peer_teacher"} & self.named or config.average is not None
@@ -153,11 +155,11 @@ class Assembly:
         return values
 
     def with_learned(self, values: dict[str, Any], member: int) -> dict[str, Any]:
-        """Values of learned needs as they stand now, and the law rebuilt on them; what has a value per row, and then
-        the law, waits for the step that brings the rows.
+        """Values, with those of learned needs as they stand now and the law rebuilt on them; what has a value per row,
+        and then the law, waits for the step that brings the rows.
         """
-        if len(self.learned[member]):
-            values |= {need: module() for need, module in learned.settled(self, member)}
+        if self.learns:
+            values = values | {need: module() for need, module in learned.settled(self, member)}
             if learned.named(self):
                 del values["law"]
             elif learned.complete(self, values):
@@ -182,8 +184,10 @@ class Assembly:
 
     def seed_dropout(self, *place: int) -> None:
         """Dropout draws from the default generator: point it at this step's stream (fit puts the user's state back
-        at the end).
+        at the end). Networks that are known to draw nothing go without.
         """
+        if not self.draws:
+            return
         number = streams.key(self.config.seed, "dropout", *place)
         if self.device.type == "cuda":
             torch.cuda.default_generators[self.device.index or 0].manual_seed(number)
@@ -205,9 +209,10 @@ class Assembly:
     def words(self, obs: Tensor) -> list[Words]:
         """What a step on these observations brings to the hooks, one entry per member."""
         at, s = self.labels.cover(obs)
-        filled = {**self.constants(at), "s": s, "w": None if self.w is None else self.w[obs]}
+        filled = self.constants(at)
+        filled["s"], filled["w"] = s, None if self.w is None else self.w[obs]
         place, slot = (self.epoch, self.step), self.slots(obs)
-        members = [Words(self, m, at, slot, place, self.with_learned(dict(filled), m)) for m in range(len(self.nets))]
+        members = [Words(self, m, at, slot, place, self.with_learned(filled, m)) for m in range(len(self.nets))]
         for m, words in enumerate(members):
             words.others = members[:m] + members[m + 1 :]
         return members

@@ -74,9 +74,7 @@ class Run(Assembly):
         place, slot = (self.epoch, self.sampler.steps), self.slots(obs)
         with torch.no_grad():
             filled = {**self.constants(at), "s": s, "w": self.w}
-            members = [
-                Words(self, m, at, slot, place, self.with_learned(dict(filled), m)) for m in range(len(self.nets))
-            ]
+            members = [Words(self, m, at, slot, place, self.with_learned(filled, m)) for m in range(len(self.nets))]
             for m, words in enumerate(members):
                 words.others = members[:m] + members[m + 1 :]
                 named = set(self.hooks["epoch"][1])

@@ -143,6 +143,14 @@ def _made(network: Any, shape: tuple[int, ...], width: int, hidden: Sequence[int
     )
 
 
+QUIET = (nn.Linear, nn.ReLU, nn.Sequential, nn.Identity, nn.Conv2d, nn.BatchNorm2d, Linear, MLP, ResNet, _Block)
+
+
+def draws(net: nn.Module) -> bool:
+    """Whether a pass through the network may draw random numbers; anything not known here is taken to."""
+    return any(type(module) not in QUIET for module in net.modules())
+
+
 def last_linear(net: nn.Module) -> nn.Linear:
     """The layer whose input counts as the features: the last nn.Linear."""
     found = [m for m in net.modules() if isinstance(m, nn.Linear)]

@@ -6,8 +6,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.adam import adam
-from torch.optim.adamw import adamw
 
 from sfumato.learn.objective import Objective
 
@@ -25,10 +23,14 @@ def of_network(config: Config, net: nn.Module) -> torch.optim.Optimizer:
     return kind(parameters, config.lr, weight_decay=config.weight_decay, fused=fused)
 
 
+KERNELS = {torch.optim.Adam: torch._fused_adam_, torch.optim.AdamW: torch._fused_adamw_}
+
+
 @torch.no_grad()
 def advance(optimizer: torch.optim.Optimizer) -> None:
-    """One step of the optimizer. Fused Adam after its first step is handed to PyTorch's function for it as it stands:
-    ``Optimizer.step`` spends as long on looking things up as the kernel takes for an MLP of 400,000 weights.
+    """One step of the optimizer. Fused Adam after its first step goes straight to PyTorch's kernel: what
+    ``Optimizer.step`` looks up each time takes as long as the kernel does for an MLP of 400,000 weights, and the function
+    between the two a sixth of it.
     """
     group, state = optimizer.param_groups[0], optimizer.state
     members = [p for p in group["params"] if p.grad is not None]
@@ -36,19 +38,20 @@ def advance(optimizer: torch.optim.Optimizer) -> None:
         for p in members:  # PyTorch's fused step refuses weights of which some have moved before and some have not
             if state[p].get("momentum_buffer") is None:
                 state[p]["momentum_buffer"] = torch.zeros_like(p)
-    known = type(optimizer) in (torch.optim.Adam, torch.optim.AdamW) and len(optimizer.param_groups) == 1
+    known = type(optimizer) in KERNELS and len(optimizer.param_groups) == 1
     if not (known and group["fused"] and members and all(p in state for p in members)):
         optimizer.step()
         return
-    function = adamw if type(optimizer) is torch.optim.AdamW else adam
-    function(
+    kept = [state[p] for p in members]
+    steps = [old["step"] for old in kept]
+    torch._foreach_add_(steps, 1)
+    KERNELS[type(optimizer)](
         members,
         [p.grad for p in members],
-        [state[p]["exp_avg"] for p in members],
-        [state[p]["exp_avg_sq"] for p in members],
+        [old["exp_avg"] for old in kept],
+        [old["exp_avg_sq"] for old in kept],
         [],
-        [state[p]["step"] for p in members],
-        fused=True,
+        steps,
         amsgrad=False,
         beta1=group["betas"][0],
         beta2=group["betas"][1],

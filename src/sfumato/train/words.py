@@ -36,8 +36,10 @@ class Words(dict[str, Any]):
         self.passes, self.moved = 0, False
 
     def __missing__(self, word: str) -> Any:
-        modules = self.run.learned[self.member]
-        value = learned.value(modules[word], self) if word in modules else getattr(self, "_" + word)()
+        if self.run.learns and word in (modules := self.run.learned[self.member]):
+            value = learned.value(modules[word], self)
+        else:
+            value = getattr(self, "_" + word)()
         self[word] = value
         return value
 

@@ -14,7 +14,7 @@ from sfumato.labels.base import check_stochastic
 from sfumato.labels.heads import log_softmax
 from sfumato.learn.objective import Objective
 from sfumato.parts.bounds import check_number
-from sfumato.parts.losses import cross_entropy, mean
+from sfumato.parts.losses import mean_cross_entropy
 
 from .forward import ComplementaryForward
 
@@ -52,7 +52,7 @@ class CPEIdentity(Objective):
     law = BiasedComplementary
 
     def risk(self, z: Tensor, s: Complementary, w: Tensor | None, law: BiasedComplementary) -> Tensor:
-        return mean(cross_entropy(z, law.said(s)), w)
+        return mean_cross_entropy(z, law.said(s), w)
 
     def head_for(self, law: Any) -> Decoding:
         return decoding(law)

@@ -9,7 +9,7 @@ from torch import Tensor
 from sfumato.core.card import method
 from sfumato.labels import Clean, Exact
 from sfumato.learn.objective import Objective
-from sfumato.parts.losses import cross_entropy, mean
+from sfumato.parts.losses import mean_cross_entropy
 
 
 @method("ce", paper="goodfellow2016deep", claims=("identity", "unbiased", "calibrated"), also=("cross-entropy",))
@@ -25,4 +25,4 @@ class CrossEntropy(Objective):
     law = Clean
 
     def risk(self, z: Tensor, s: Exact, w: Tensor | None) -> Tensor:
-        return mean(cross_entropy(z, s.y), w)
+        return mean_cross_entropy(z, s.y, w)

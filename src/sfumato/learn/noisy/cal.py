@@ -14,7 +14,7 @@ from sfumato.labels import ClassConditional, Noisy
 from sfumato.learn.objective import Objective
 from sfumato.parts.bounds import check_number
 from sfumato.parts.held_losses import held_log_losses
-from sfumato.parts.losses import cross_entropy, mean
+from sfumato.parts.losses import mean, mean_cross_entropy
 from sfumato.parts.schedule import line
 
 LEAST = 1e-5  # bounds what the terms that are taken away can earn
@@ -108,7 +108,7 @@ class CAL(Objective):
     def risk(
         self, z: Tensor, s: Noisy, w: Tensor | None, rows: Tensor, bank: dict[str, Tensor], progress: float
     ) -> Tensor:
-        fit, away = mean(cross_entropy(z, s.y), w), held_log_losses(z, LEAST)
+        fit, away = mean_cross_entropy(z, s.y, w), held_log_losses(z, LEAST)
         pi = bank["pi"].to(z.dtype)
         if progress < self.split:
             grown = self.first * line(progress / self.split, self.begin, self.full)

@@ -13,7 +13,7 @@ from sfumato.core.card import method
 from sfumato.labels import ClassConditional, Noisy
 from sfumato.learn.objective import Objective
 from sfumato.parts.bounds import check_number
-from sfumato.parts.losses import cross_entropy, mean
+from sfumato.parts.losses import mean_cross_entropy
 
 from .co_teaching import kept_share
 
@@ -45,7 +45,7 @@ class CDR(Objective):
         check_number("ramp", self.ramp, 0, 1)
 
     def risk(self, z: Tensor, s: Noisy, w: Tensor | None) -> Tensor:
-        return mean(cross_entropy(z, s.y), w)
+        return mean_cross_entropy(z, s.y, w)
 
     def gradient(
         self, gradients: dict[str, Tensor], parameters: dict[str, Tensor], noise_rate: float, progress: float

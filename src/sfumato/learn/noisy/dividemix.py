@@ -17,7 +17,7 @@ from sfumato.learn.objective import Objective
 from sfumato.parts.augment import weak
 from sfumato.parts.bounds import check_number
 from sfumato.parts.level import from_uniform
-from sfumato.parts.losses import cross_entropy, mean
+from sfumato.parts.losses import cross_entropy, mean, mean_cross_entropy
 from sfumato.parts.mixmatch import mixed, sharpened, squared_gap
 from sfumato.parts.mixture import two_normals
 from sfumato.parts.schedule import line
@@ -124,7 +124,7 @@ class DivideMix(Objective):
     ) -> Tensor:
         """R of one batch."""
         if progress < self.warmup:
-            return mean(cross_entropy(forward(x), s.y), w)
+            return mean_cross_entropy(forward(x), s.y, w)
         views = torch.cat([weak(x, rng), weak(x, rng)])
 
         def average(z: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from sfumato.labels import ClassConditional, Noisy
 from sfumato.learn.objective import Objective
 from sfumato.parts.bounds import check_number
 from sfumato.parts.held_losses import held_log_losses
-from sfumato.parts.losses import cross_entropy, mean
+from sfumato.parts.losses import mean, mean_cross_entropy
 from sfumato.parts.mixup import shuffled
 
 
@@ -44,4 +44,4 @@ class Peer(Objective):
         alpha = self.weight * (min(progress / self.ramp, 1.0) if self.ramp > 0 else 1.0)
         j, k = shuffled(len(z), z, rng), shuffled(len(z), z, rng)
         across = held_log_losses(z)[j].gather(1, s.y[k][:, None]).squeeze(1)
-        return mean(cross_entropy(z, s.y), w) - alpha * mean(across, None if w is None else w[j] * w[k])
+        return mean_cross_entropy(z, s.y, w) - alpha * mean(across, None if w is None else w[j] * w[k])

@@ -16,7 +16,7 @@ from sfumato.core.card import method
 from sfumato.labels import Noisy
 from sfumato.parts.augment import weak
 from sfumato.parts.bounds import check_number
-from sfumato.parts.losses import cross_entropy, log_losses, mean
+from sfumato.parts.losses import log_losses, mean, mean_cross_entropy
 from sfumato.parts.mixmatch import mixed, sharpened, squared_gap
 from sfumato.parts.schedule import line
 
@@ -113,7 +113,7 @@ class PESSemi(ProgressiveStopping):
         rng: torch.Generator,
     ) -> Tensor:
         if progress < self.settled(layers, epochs):
-            return mean(cross_entropy(forward(x), s.y), w)
+            return mean_cross_entropy(forward(x), s.y, w)
         views = torch.cat([weak(x, rng), weak(x, rng)])
         with torch.no_grad():
             p = torch.softmax(forward(views), dim=1).reshape(2, len(x), -1).mean(0)

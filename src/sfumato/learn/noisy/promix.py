@@ -15,7 +15,7 @@ from sfumato.core.card import method
 from sfumato.labels import ClassConditional, Noisy
 from sfumato.learn.objective import Objective
 from sfumato.parts.bounds import check_number
-from sfumato.parts.losses import cross_entropy, mean
+from sfumato.parts.losses import cross_entropy, mean, mean_cross_entropy
 from sfumato.parts.mixmatch import sharpened
 from sfumato.parts.mixup import larger_share, shuffled_within
 from sfumato.parts.schedule import epochs_of, line
@@ -113,7 +113,7 @@ class ProMix(Objective):
     ) -> Tensor:
         k = z.shape[1] // 2
         if progress < epochs_of(self.warmup, epochs) / epochs:
-            return mean(cross_entropy(z[:, :k], s.y), w)
+            return mean_cross_entropy(z[:, :k], s.y, w)
         tilt, rest_tilt = tilts(bank, self.debias).to(z.dtype)
         chosen, label = self.chosen(z.detach(), peer, s, w, rows, bank, progress)
         weight = chosen if w is None else chosen * w

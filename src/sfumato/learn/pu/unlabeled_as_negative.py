@@ -9,7 +9,7 @@ from torch import Tensor
 from sfumato.core.card import method
 from sfumato.labels import PU, SingleSample
 from sfumato.learn.objective import Objective
-from sfumato.parts.losses import cross_entropy, mean
+from sfumato.parts.losses import mean_cross_entropy
 
 
 @method(
@@ -34,4 +34,4 @@ class UnlabeledAsNegative(Objective):
     law = SingleSample
 
     def risk(self, z: Tensor, s: PU, w: Tensor | None) -> Tensor:
-        return mean(cross_entropy(z, s.flag.long()), w)
+        return mean_cross_entropy(z, s.flag.long(), w)
