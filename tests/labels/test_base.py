@@ -64,6 +64,17 @@ def test_slices_are_slices_of_the_columns(labels: Any, index: Any) -> None:
 
 
 @pytest.mark.parametrize("labels", ALL, ids=lambda x: type(x).__name__)
+def test_what_is_taken_by_number_is_the_slice(labels: Any) -> None:
+    obs = torch.tensor([3, 0, 3])
+    taken, part = labels.taken(obs), labels[obs]
+    for name in labels.columns:
+        one, other = getattr(taken, name), getattr(part, name)
+        assert (one is None and other is None) or torch.equal(one, other)
+    with pytest.raises(IndexError):
+        labels.taken(torch.tensor([4]))
+
+
+@pytest.mark.parametrize("labels", ALL, ids=lambda x: type(x).__name__)
 def test_one_number_is_a_slice_of_one(labels: Any) -> None:
     assert len(labels[2]) == 1 and torch.equal(_first(labels[2]), _first(labels)[2:3])
     assert torch.equal(_first(labels[-1]), _first(labels)[3:])

@@ -40,6 +40,19 @@ def test_cross_entropy_of_codes_is_that_of_their_one_hot_targets() -> None:
     torch.testing.assert_close(L.cross_entropy(z, y), L.cross_entropy(z, target), rtol=1e-14, atol=0)
 
 
+@pytest.mark.parametrize("w", [None, torch.tensor([0.0, 1.0, 2.0, 0.5, 3.0, 0.0, 1.0]).double()])
+def test_the_mean_in_one_operation_is_the_mean(w: torch.Tensor | None) -> None:
+    y = torch.tensor([0, 1, 2, 3, 0, 1, 2])
+    found, slopes = [], []
+    for risk in (L.mean_cross_entropy, lambda z, y, w: L.mean(L.cross_entropy(z, y), w)):
+        z = logits().requires_grad_()
+        found.append(risk(z, y, w))
+        found[-1].backward()
+        slopes.append(z.grad)
+    torch.testing.assert_close(*found, rtol=1e-15, atol=0)
+    torch.testing.assert_close(*slopes, rtol=1e-15, atol=0)
+
+
 def test_generalised_cross_entropy_runs_from_the_log_loss_to_the_mean_absolute_error() -> None:
     z = logits()
     torch.testing.assert_close(L.gce_losses(z, 1.0), L.mae_losses(z), rtol=1e-13, atol=1e-15)

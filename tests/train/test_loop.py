@@ -239,6 +239,34 @@ def test_nothing_is_left_of_the_global_generator_s_state(objective: Objective) -
     assert torch.equal(before, torch.get_rng_state())
 
 
+class Shaken(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(nn.functional.dropout(x, 0.5, self.training))
+
+
+def test_a_foreign_network_that_draws_draws_the_same_again() -> None:
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        net = Shaken(4, 3)
+        nn.init.constant_(net.weight, 0.1)
+        nn.init.zeros_(net.bias)
+        config = Config(epochs=2, batch_size=8)
+        run = Run(X, S, Plain(), lambda m, net=net: build(net, (4,), 3, m), config, law=ClassConditional)
+        found.append(weights(run.fit()))
+    assert torch.equal(*found)
+
+
+def test_a_network_that_draws_nothing_leaves_the_default_generator_alone() -> None:
+    seen = []
+    run = make()
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    run.nets[0].register_forward_hook(lambda *_: seen.append(torch.equal(before, torch.get_rng_state())))
+    run.fit()
+    assert seen and all(seen)
+
+
 def test_evaluation_switches_dropout_off_and_back_on() -> None:
     run = make(dropout=0.9)
     assert torch.equal(run.logits(X)[0], run.logits(X)[0])

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sfumato.core.errors import ParameterError, ShapeError
-from sfumato.train.networks import MLP, build, last_linear, still
+from sfumato.train.networks import MLP, Linear, ResNet, build, draws, last_linear, still
 
 
 def _weights(net: nn.Module) -> torch.Tensor:
@@ -76,3 +76,25 @@ def test_still_holds_the_statistics_and_puts_everything_back() -> None:
     assert norm.track_running_stats and norm.running_mean is not None
     net(x)
     assert not torch.equal(before["1.running_mean"], norm.running_mean)
+
+
+class Noisy(nn.Linear):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(nn.functional.dropout(x, 0.5, self.training))
+
+
+@pytest.mark.parametrize(
+    ("net", "expected"),
+    [
+        (Linear(4, 3), False),
+        (MLP(4, 3, (5,)), False),
+        (ResNet(1, 3), False),
+        (nn.Sequential(nn.Linear(4, 3), nn.ReLU()), False),
+        (MLP(4, 3, (5,), 0.1), True),
+        (nn.Sequential(nn.Linear(4, 3), nn.Dropout()), True),
+        (nn.Sequential(Noisy(4, 3)), True),  # a layer derived from a quiet one is not known to be quiet
+        (nn.RReLU(), True),
+    ],
+)
+def test_only_networks_known_to_draw_nothing_count_as_quiet(net: nn.Module, expected: bool) -> None:
+    assert draws(net) is expected

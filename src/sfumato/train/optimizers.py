@@ -29,8 +29,8 @@ KERNELS = {torch.optim.Adam: torch._fused_adam_, torch.optim.AdamW: torch._fused
 @torch.no_grad()
 def advance(optimizer: torch.optim.Optimizer) -> None:
     """One step of the optimizer. Fused Adam after its first step goes straight to PyTorch's kernel: what
-    ``Optimizer.step`` looks up each time takes as long as the kernel does for an MLP of 400,000 weights, and the function
-    between the two a sixth of it.
+    ``Optimizer.step`` looks up each time takes as long as the kernel does for an MLP of 400,000 weights, and the
+    function between the two a quarter of it.
     """
     group, state = optimizer.param_groups[0], optimizer.state
     members = [p for p in group["params"] if p.grad is not None]

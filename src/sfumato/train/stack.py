@@ -116,7 +116,7 @@ class Stack:
 
     def _given(self, obs: Tensor, progress: float) -> dict[str, Any]:
         return {
-            "s": self.labels[obs],
+            "s": self.labels.taken(obs),
             "w": None if self.w is None else self.w[obs],
             "law": self.law.at(obs),
             "head": self.law.head,
