@@ -83,6 +83,12 @@ class Noisy(nn.Linear):
         return super().forward(nn.functional.dropout(x, 0.5, self.training))
 
 
+def shaken_by_a_hook() -> nn.Module:
+    net = nn.Linear(4, 3)
+    net.register_forward_pre_hook(lambda _, args: (nn.functional.dropout(args[0]),))
+    return net
+
+
 @pytest.mark.parametrize(
     ("net", "expected"),
     [
@@ -94,6 +100,7 @@ class Noisy(nn.Linear):
         (nn.Sequential(nn.Linear(4, 3), nn.Dropout()), True),
         (nn.Sequential(Noisy(4, 3)), True),  # a layer derived from a quiet one is not known to be quiet
         (nn.RReLU(), True),
+        (shaken_by_a_hook(), True),
     ],
 )
 def test_only_networks_known_to_draw_nothing_count_as_quiet(net: nn.Module, expected: bool) -> None:

@@ -93,8 +93,8 @@ class Assembly:
         self.learned = [learned.made(self, member) for member in range(objective.members)]
         self.learns = any(len(modules) for modules in self.learned)
         self.named |= learned.named(self)
+        self.draws = False
         self.nets = [self._network(build, m) for m in range(objective.members)]
-        self.draws = any(draws(net) for net in self.nets)
         self.teachers = (
             [self._copied(net) for net in self.nets]
             if {"teacher", "teacher_strong", "peer_teacher"} & self.named or config.average is not None
@@ -121,6 +121,7 @@ class Assembly:
 
     def _network(self, build: Callable[[int], nn.Module], member: int) -> nn.Module:
         net = build(member).to(self.device, self.dtype)
+        self.draws = self.draws or draws(net)
         if {"features", "peer_features", "embed"} & self.named:
 
             def keep(_: nn.Module, args: tuple[Any, ...]) -> None:

@@ -147,8 +147,10 @@ QUIET = (nn.Linear, nn.ReLU, nn.Sequential, nn.Identity, nn.Conv2d, nn.BatchNorm
 
 
 def draws(net: nn.Module) -> bool:
-    """Whether a pass through the network may draw random numbers; anything not known here is taken to."""
-    return any(type(module) not in QUIET for module in net.modules())
+    """Whether a pass through the network may draw random numbers; anything not known here, hooks too, is taken to."""
+    return any(
+        type(module) not in QUIET or module._forward_hooks or module._forward_pre_hooks for module in net.modules()
+    )
 
 
 def last_linear(net: nn.Module) -> nn.Linear:
