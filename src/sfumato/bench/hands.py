@@ -89,12 +89,20 @@ class OnRay(Hands):
         return True
 
     def leave(self, worker: Any) -> None:
-        self.ray.cancel(worker)
-        self.ray.wait([worker], timeout=LEAVE)
+        if not self._over(worker, 0):
+            self.ray.cancel(worker)
+            self._over(worker, LEAVE)
 
     def end(self, worker: Any) -> None:
-        self.ray.cancel(worker, force=True)
-        self.ray.wait([worker], timeout=LEAVE)
+        # by force only what does not leave by itself: Ray ends the driver, this process, with a failed check where the
+        # answer of a task that has just ended meets a forced cancellation
+        self.leave(worker)
+        if not self._over(worker, 0):
+            self.ray.cancel(worker, force=True)
+            self._over(worker, LEAVE)
+
+    def _over(self, worker: Any, seconds: float) -> bool:
+        return bool(self.ray.wait([worker], timeout=seconds)[0])
 
 
 @contextmanager
