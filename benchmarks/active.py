@@ -10,9 +10,6 @@ shared/data beside the repository). ``run`` appends to the file and skips what i
 from __future__ import annotations
 
 import argparse
-import csv
-import importlib.util
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from real_data import needed
+from rows import append_rows, finished, read_rows
 from sklearn.datasets import load_digits
 
 from sfumato.active import Asked, ask
@@ -42,12 +41,7 @@ def data(name: str, seed: int) -> tuple[NDArray[Any], NDArray[Any], Partial]:
         x, y = load_digits(return_X_y=True)
         x, mask = x / 16, None
     else:
-        folder = Path(os.environ.get("SFUMATO_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-        spec = importlib.util.spec_from_file_location("load_real", folder / "load_real.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        found = module.pll(name)
+        found = needed().pll(name)
         x, y, mask = found["x"], found["y"].astype(np.int64), found["candidate"]
     order = np.random.default_rng(seed).permutation(len(y))
     x, y = x[order].astype(np.float32), y[order]
@@ -89,21 +83,14 @@ def curve(name: str, method: str, query: str, seed: int) -> list[tuple[int, floa
 
 def run(out: Path, names: list[str], seeds: int) -> None:
     """Append what is not there yet."""
-    held = set()
-    if out.exists():
-        with out.open(newline="") as file:
-            held = {tuple(line[f] for f in FIELDS[:4]) for line in csv.DictReader(file)}
-    with out.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if not held:
-            writer.writerow(FIELDS)
-        for seed in range(seeds):
-            for name in names:
-                for method, query in ARMS:
-                    if (name, method, query, str(seed)) not in held:
-                        for asked, accuracy in curve(name, method, query, seed):
-                            writer.writerow([name, method, query, seed, asked, f"{accuracy:.5f}"])
-                        file.flush()
+    held = finished(out, *FIELDS[:4])
+    for seed in range(seeds):
+        for name in names:
+            for method, query in ARMS:
+                key = (name, method, query, str(seed))
+                if key not in held:
+                    points = ((*key, asked, f"{accuracy:.5f}") for asked, accuracy in curve(name, method, query, seed))
+                    append_rows(out, FIELDS, (dict(zip(FIELDS, point, strict=True)) for point in points))
 
 
 HEAD = """# Active learning with candidate sets
@@ -122,9 +109,8 @@ with the same method and seed. An MLP of 64 units, 60 epochs; no setting was cho
 def table(source: Path, out: Path, reading: str) -> None:
     """The page from the lines."""
     curves: dict[Any, list[float]] = defaultdict(list)
-    with source.open(newline="") as file:
-        for line in csv.DictReader(file):
-            curves[line["data"], line["method"], line["query"], line["seed"]].append(float(line["accuracy"]))
+    for line in read_rows(source):
+        curves[line["data"], line["method"], line["query"], line["seed"]].append(float(line["accuracy"]))
     seeds = sorted({key[3] for key in curves})
     text = [HEAD.format(seeds=len(seeds))]
     for name in [s for s in SETS if any(key[0] == s for key in curves)]:

@@ -15,9 +15,6 @@ counting; true labels serve the row "ce on clean labels" and the test.
 from __future__ import annotations
 
 import argparse
-import csv
-import importlib.util
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -27,6 +24,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from real_data import loader
+from rows import append_rows, finished, read_rows
 from torch import Tensor
 
 from sfumato.catalogue import method as card_of
@@ -50,17 +49,6 @@ MARKS = "<!-- tables -->", "<!-- end of tables -->"
 VARIANTS: dict[str, tuple[str, dict[str, float]]] = {
     "label-smoothing, r = -0.2": ("label-smoothing", {"r": -0.2, "warmup": 0.3}),
 }
-
-
-def loader() -> ModuleType | None:
-    """The reader beside the real data, or None where they are absent."""
-    folder = Path(os.environ.get("SFUMATO_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-    spec = importlib.util.spec_from_file_location("load_real", folder / "load_real.py")
-    if spec is None or spec.loader is None or not (folder / "load_real.py").is_file():
-        return None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def patches(images: Tensor) -> Tensor:
@@ -216,11 +204,7 @@ def prepared(data: ModuleType, column: str, cache: Path) -> Given:
 
 
 def run(data: ModuleType, out: Path, cache: Path, seeds: list[int], only: list[str]) -> None:
-    done = set()
-    if out.exists():
-        with out.open(newline="") as f:
-            done = {(r["labels"], r["method"], r["seed"]) for r in csv.DictReader(f)}
-    out.parent.mkdir(parents=True, exist_ok=True)
+    done = finished(out, "labels", "method", "seed")
     sets = {column: prepared(data, column, cache) for column in COLUMNS}
     for seed in seeds:
         for column, given in sets.items():
@@ -229,18 +213,12 @@ def run(data: ModuleType, out: Path, cache: Path, seeds: list[int], only: list[s
                     continue
                 line = {"labels": column, **one(name, seed, given)}
                 print(line, flush=True)
-                fresh = not out.exists()
-                with out.open("a", newline="") as f:
-                    writer = csv.DictWriter(f, FIELDS, lineterminator="\n")
-                    if fresh:
-                        writer.writeheader()
-                    writer.writerow(line)
+                append_rows(out, FIELDS, [line])
 
 
 def table(out: Path) -> str:
     """The lines of the file as one table per column of labels, best last epoch first; the spread is that over seeds."""
-    with out.open(newline="") as f:
-        lines = list(csv.DictReader(f))
+    lines = read_rows(out)
     text = []
     for column in COLUMNS:
         rows = []

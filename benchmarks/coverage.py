@@ -10,9 +10,6 @@ benchmarks/coverage_causes.py looks longer at one case.
 from __future__ import annotations
 
 import argparse
-import csv
-import importlib.util
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +20,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from real_data import needed
+from rows import append_rows, finished, read_rows
 from scipy.special import expit
 from scipy.stats import norm
 from sklearn.base import BaseEstimator
@@ -84,13 +83,7 @@ def adult() -> tuple[Floats, Floats, Floats]:
     The design is age and weekly hours, both standardised, and sex; the model is a logistic regression on years of
     education and marital status, learned on 2,000 rows that are left out of the table.
     """
-    folder = Path(os.environ.get("SFUMATO_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-    spec = importlib.util.spec_from_file_location("load_real", folder / "load_real.py")
-    if spec is None or spec.loader is None or not (folder / "load_real.py").is_file():
-        raise SystemExit(f"no load_real.py in {folder}: set SFUMATO_REAL_DATA")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found = module.tabular("adult")
+    found = needed().tabular("adult")
     told = {c: np.array([row[i] for row in found["rows"]]) for i, c in enumerate(found["columns"])}
     y = found["y"].astype(float)
     age, hours, years = (told[c].astype(float) for c in ("age", "hours-per-week", "education-num"))
@@ -293,14 +286,6 @@ def measure(name: str, case: str, error: float, runs: int) -> list[dict[str, Any
     ]
 
 
-def done(path: Path) -> list[dict[str, str]]:
-    """The rows that the file holds."""
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def wrong_share() -> float:
     """Of the surrogates of the real table."""
     y, said, _ = adult()
@@ -309,19 +294,13 @@ def wrong_share() -> float:
 
 def run(path: Path, runs: int, cases: Sequence[str]) -> None:
     """Every case that the file has not."""
-    seen = {(r["method"], r["case"], r["accuracy"]) for r in done(path)}
-    fresh = not path.exists()
+    seen = finished(path, "method", "case", "accuracy")
     for error, each in ((wrong_share(), REAL), (0.2, CASES), (0.1, CASES)):
         for name, case in each:
             if (name, case, str(round(1 - error, 2))) in seen or (cases and name not in cases):
                 continue
             rows = measure(name, case, error, runs)
-            with path.open("a", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, FIELDS)
-                if fresh:
-                    writer.writeheader()
-                    fresh = False
-                writer.writerows(rows)
+            append_rows(path, FIELDS, rows)
             print(name, case, error, [float(r["coverage"]) for r in rows], rows[0]["seconds"], flush=True)
 
 
@@ -331,7 +310,7 @@ def table(path: Path) -> None:
     print("| " + " | ".join([*head, "Student covers", "Student width / normal", "gold only, Student"]) + " |")
     print("|" + "-|" * 10)
     cases: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    for row in done(path):
+    for row in read_rows(path):
         cases.setdefault((row["method"], row["case"], row["accuracy"]), []).append(row)
     for key, rows in cases.items():
         ratio = [float(r["width"]) / float(r["gold_width"]) for r in rows]

@@ -17,7 +17,6 @@ ratios pair by pair. Each row replaces the one of its name in the csv, from whic
 from __future__ import annotations
 
 import argparse
-import csv
 import ctypes
 import gc
 import importlib
@@ -33,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rows import read_rows, write_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS = {2: 20, 5: 15, 20: 3}  # classes: EM steps of both sides
@@ -250,10 +250,7 @@ def lines(rows: list[dict[str, str]]) -> list[str]:
 
 
 def kept(path: Path) -> dict[str, dict[str, str]]:
-    if not path.exists():
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {r["row"]: r for r in csv.DictReader(file)}
+    return {r["row"]: r for r in read_rows(path)} if path.exists() else {}
 
 
 def main() -> None:
@@ -280,10 +277,7 @@ def main() -> None:
         )
         print(found, flush=True)
         rows = kept(told.out) | {name: {k: str(v) for k, v in found.items()}}
-        with told.out.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, FIELDS)
-            writer.writeheader()
-            writer.writerows(rows[n] for n in ROWS if n in rows)
+        write_rows(told.out, FIELDS, (rows[n] for n in ROWS if n in rows))
 
 
 if __name__ == "__main__":

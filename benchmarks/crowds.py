@@ -15,7 +15,6 @@ difference of beliefs is recorded.
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib
 import sys
 import warnings
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rows import read_rows, write_rows
 
 from sfumato import aggregate as A
 from sfumato.bench.peers.crowd_kit import frame, spread
@@ -141,14 +141,10 @@ def measure(out: Path, store: Path, most: int, seeds: int, peers: Path | None) -
         lost = dict.fromkeys(FIELDS, "") | {"what": "accuracy", "set": dataset, "method": method}
         rows.append(lost | {"error": " ".join(error.split())[:120]})
     if peers:
-        with open(peers, newline="", encoding="utf-8") as file:
-            rows += [r for r in csv.DictReader(file) if r["method"].startswith("peer:")]
+        rows += [r for r in read_rows(peers) if r["method"].startswith("peer:")]
     for name in (*CROWDS, *FUNCTIONS):
         rows += beliefs(name)
-    with open(out, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(out, FIELDS, rows)
 
 
 # ---------------------------------------------------------------------- the page
@@ -217,8 +213,7 @@ def main() -> None:
     if told.what == "run":
         measure(told.out, told.store, told.most, told.seeds, told.peers)
         return
-    with open(told.out, newline="", encoding="utf-8") as file:
-        made = lines(list(csv.DictReader(file)))
+    made = lines(read_rows(told.out))
     above = told.page.read_text(encoding="utf-8").partition(MARK)[0]
     told.page.write_text(above + MARK + "\n\n" + "\n".join(made) + "\n", encoding="utf-8")
 

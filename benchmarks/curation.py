@@ -16,7 +16,6 @@ skips what the file holds already.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import tempfile
 import time
@@ -27,7 +26,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from cifar10n import BATCH, CENTROIDS, EPOCHS, HIDDEN, ROWS, features, loader
+from cifar10n import BATCH, CENTROIDS, EPOCHS, HIDDEN, ROWS, features
+from real_data import loader
+from rows import append_rows, finished, read_rows
 
 from sfumato.audit import Curation
 from sfumato.catalogue import method as card_of
@@ -161,11 +162,7 @@ def _line(*values: Any) -> dict[str, Any]:
 
 def run(data: ModuleType, out: Path, cache: Path, seeds: list[int], only: str) -> None:
     """Append what the file lacks."""
-    done = set()
-    if out.exists():
-        with out.open(newline="") as f:
-            done = {tuple(r[c] for c in FIELDS[:-1]) for r in csv.DictReader(f)}
-    out.parent.mkdir(parents=True, exist_ok=True)
+    done = finished(out, *FIELDS[:-1])
     for lines in (detection(data, cache, done), learning(data, cache, seeds, only, done)):
         for line in lines:
             if tuple(str(line[c]) for c in FIELDS[:-1]) in done:
@@ -173,18 +170,12 @@ def run(data: ModuleType, out: Path, cache: Path, seeds: list[int], only: str) -
             value = line["value"]
             line["value"] = f"{value:.4f}" if isinstance(value, float) else value
             print(line, flush=True)
-            fresh = not out.exists()
-            with out.open("a", newline="") as f:
-                writer = csv.DictWriter(f, FIELDS)
-                if fresh:
-                    writer.writeheader()
-                writer.writerow(line)
+            append_rows(out, FIELDS, [line])
 
 
 def table(out: Path) -> str:
     """Two tables: what became of the labels with what was learned from them, and detection."""
-    with out.open(newline="") as f:
-        lines = list(csv.DictReader(f))
+    lines = read_rows(out)
     text = [
         "| set | at_least | rows | wrong labels, % | largest : smallest | trained by | accuracy, % | balanced, % | "
         "worst class, % | CPU s |",

@@ -20,7 +20,6 @@ only digits are measured. ``run`` appends and skips what the file holds already.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -31,8 +30,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from cifar10n import CENTROIDS, ROWS, features, loader
+from cifar10n import CENTROIDS, ROWS, features
 from numpy.typing import NDArray
+from real_data import loader
+from rows import append_rows, finished, read_rows
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -181,10 +182,7 @@ def scored(task: Task, seed: int) -> dict[str, tuple[Array, float]]:
 
 
 def run(data: ModuleType | None, out: Path, cache: Path, seeds: list[int], only: str) -> None:
-    done = set()
-    if out.exists():
-        with out.open(newline="") as f:
-            done = {(r["set"], r["seed"]) for r in csv.DictReader(f)}
+    done = finished(out, "set", "seed")
     for name, make in tasks(data, cache):
         for seed in seeds:
             if (name, str(seed)) in done or only not in name:
@@ -200,19 +198,13 @@ def run(data: ModuleType | None, out: Path, cache: Path, seeds: list[int], only:
                 }
                 counts = {"rows": len(task.known), "wrong": int(task.wrong.sum())}
                 lines.append({"set": name, "seed": seed, "detector": detector, **measured, **counts})
-            fresh = not out.exists()
-            with out.open("a", newline="") as f:
-                writer = csv.DictWriter(f, FIELDS, lineterminator="\n")
-                if fresh:
-                    writer.writeheader()
-                writer.writerows(lines)
+            append_rows(out, FIELDS, lines)
             print(name, seed, {r["detector"]: r["average_precision"] for r in lines}, flush=True)
 
 
 def table(out: Path, figure: str) -> str:
     """One line per detector, best average first: the mean over seeds on each set, and the mean over sets."""
-    with out.open(newline="") as f:
-        lines = list(csv.DictReader(f))
+    lines = read_rows(out)
     sets, detectors = (list(dict.fromkeys(r[key] for r in lines)) for key in ("set", "detector"))
     mean = {}
     for d in detectors:

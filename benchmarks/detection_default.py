@@ -12,7 +12,6 @@ used. True labels judge and no more. ``run`` appends one line per set, seed and 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,10 +21,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from cifar10n import CENTROIDS, COLUMNS, loader
+from cifar10n import CENTROIDS, COLUMNS
 from detection import tasks
 from detection_whole import features, kept
 from numpy.typing import NDArray
+from real_data import loader
+from rows import append_rows, finished, read_rows
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -155,17 +156,14 @@ def cells(
 
 
 def run(data: ModuleType | None, out: Path, cache: Path) -> None:
-    done = set()
-    if out.exists():
-        with out.open(newline="") as f:
-            done = {(r["set"], r["seed"]) for r in csv.DictReader(f)}
+    done = finished(out, "set", "seed")
     for name, seed, make in cells(data, cache):
         if (name, str(seed)) in done:
             continue
         y, wrong, known, p, near, group = make()
         lines = []
         for candidate, value, counted in candidates(y, p, near, group):
-            line: dict[str, Any] = {"set": name, "seed": seed, "candidate": candidate}
+            line: dict[str, Any] = dict.fromkeys(FIELDS, "") | {"set": name, "seed": seed, "candidate": candidate}
             line["average_precision"] = f"{average_precision_score(wrong, value[known]):.4f}"
             line["auroc"] = f"{roc_auc_score(wrong, value[known]):.4f}"
             if counted is not None:
@@ -174,12 +172,7 @@ def run(data: ModuleType | None, out: Path, cache: Path) -> None:
                 if len(known) == len(y):
                     line["rate_error"] = f"{abs(1 - np.trace(joint) / joint.sum() - wrong.mean()):.4f}"
             lines.append(line)
-        fresh = not out.exists()
-        with out.open("a", newline="") as f:
-            writer = csv.DictWriter(f, FIELDS, lineterminator="\n")
-            if fresh:
-                writer.writeheader()
-            writer.writerows(lines)
+        append_rows(out, FIELDS, lines)
         print(name, seed, flush=True)
 
 
@@ -189,8 +182,7 @@ def source(name: str) -> str:
 
 
 def page(out: Path) -> str:
-    with out.open(newline="") as f:
-        rows = list(csv.DictReader(f))
+    rows = read_rows(out)
     sets, names = (list(dict.fromkeys(r[key] for r in rows)) for key in ("set", "candidate"))
     sources = list(dict.fromkeys(map(source, sets)))
 

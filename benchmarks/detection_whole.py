@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from cifar10n import CENTROIDS, COLUMNS, Patches, loader
+from cifar10n import CENTROIDS, COLUMNS, Patches
 from numpy.typing import NDArray
+from real_data import loader
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from sfumato import score

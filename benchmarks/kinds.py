@@ -12,7 +12,6 @@ draws, beside the lines of the runs. Real data: the folder SFUMATO_REAL_DATA nam
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import tomllib
 from collections import defaultdict
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rows import read_rows, write_rows
 
 from sfumato import select
 from sfumato.bench.regret import regrets
@@ -109,7 +109,7 @@ def read(store: Store) -> list[dict[str, Any]]:
     return sorted(out, key=lambda line: tuple(str(line[f]) for f in FIELDS[:6]))
 
 
-def choosing(store: Store) -> Iterable[tuple[Any, ...]]:
+def choosing(store: Store) -> Iterable[dict[str, Any]]:
     """What each criterion loses among bags' methods and draws, where draws were made."""
     own = [r for r in results(store)[0] if r.kind == "bags"]
     cells: dict[tuple[Any, ...], set[int]] = defaultdict(set)
@@ -120,14 +120,8 @@ def choosing(store: Store) -> Iterable[tuple[Any, ...]]:
     for r in regrets(drawn, "bags"):
         shown = (r.mean, r.worst, r.accuracy, r.candidates)
         mean, worst, accuracy, candidates = (f"{v:.2f}" for v in shown)
-        yield r.choice, r.rule, mean, worst, accuracy, r.choices, candidates
-
-
-def written(path: Path, fields: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(fields)
-        writer.writerows(rows)
+        values = (r.choice, r.rule, mean, worst, accuracy, r.choices, candidates)
+        yield dict(zip(REGRET, values, strict=True))
 
 
 class Table:
@@ -171,7 +165,7 @@ class Table:
         return float(np.mean([self.truth.signed(self.mean(method, d)) for d in self.data]))
 
     def markdown(self, law: str) -> list[str]:
-        methods = sorted({m for m, _ in self.found}, key=lambda m: -np.nan_to_num(self.overall(m), nan=-1e9))
+        methods = sorted({m for m, _ in self.found}, key=lambda m: (-np.nan_to_num(self.overall(m), nan=-1e9), m))
         seeds = sorted({int(line["seed"]) for lines in self.found.values() for line in lines})
         out = [
             f"**{TITLES.get(self.kind, self.kind)}**, law `{law}`, {self.truth.title}, {len(seeds)} seeds at most",
@@ -240,12 +234,11 @@ def main() -> None:
             print(name, run(spec(name, told.seeds), told.store), flush=True)
     elif told.command == "csv":
         store = Store(told.store)
-        written(told.out, FIELDS, (line.values() for line in read(store)))
-        written(told.out.with_name(f"{told.out.stem}-regret.csv"), REGRET, choosing(store))
+        write_rows(told.out, FIELDS, read(store))
+        write_rows(told.out.with_name(f"{told.out.stem}-regret.csv"), REGRET, choosing(store))
     else:
         beside = told.csv.with_name(f"{told.csv.stem}-regret.csv")
-        with told.csv.open(encoding="utf-8") as file, beside.open(encoding="utf-8") as other:
-            body = tables(list(csv.DictReader(file)), list(csv.DictReader(other)))
+        body = tables(read_rows(told.csv), read_rows(beside))
         head, _, rest = told.into.read_text(encoding="utf-8").partition(BEGIN)
         told.into.write_text(f"{head}{BEGIN}\n\n{body}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 

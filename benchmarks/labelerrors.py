@@ -9,14 +9,10 @@ Average precision is over the rows that people reviewed; wrong = fewer than thre
 
 from __future__ import annotations
 
-import importlib.util
-import os
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 from cleanlab import filter as peer_filter
 from cleanlab import rank as peer_rank
+from real_data import needed
 from sklearn.metrics import average_precision_score
 
 import sfumato as sf
@@ -27,21 +23,12 @@ FILTERS += ("low_normalized_margin", "low_self_confidence")
 SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 
 
-def real() -> Any:
-    folder = Path(os.environ.get("SFUMATO_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-    spec = importlib.util.spec_from_file_location("load_real", folder / "load_real.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def main() -> None:
     print("# Wrong labels against human verdicts\n\nWritten by `python benchmarks/labelerrors.py`.\n")
     print("| set | reviewed, wrong | score | ours | cleanlab 2.9 |\n|---|---|---|---|---|")
     unequal = {}
     for name in ("cifar10", "mnist"):
-        d = real().load(f"labelerrors/{name}")
+        d = needed().load(f"labelerrors/{name}")
         y, p, rows = d["given"].astype(int), d["pred_probs"], d["mturk_index"]
         wrong = d["mturk_votes"][:, list(d["mturk_keys"]).index("given")] < 3
         for score in SCORES:

@@ -11,9 +11,6 @@ beside the repository.
 from __future__ import annotations
 
 import argparse
-import csv
-import importlib.util
-import os
 import subprocess
 import tempfile
 import time
@@ -25,6 +22,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from real_data import needed
+from rows import append_rows, read_rows
 
 from sfumato import Classifier
 from sfumato.labels import Distribution
@@ -48,12 +47,7 @@ FIELDS = ("data", "bias", "method", "split", *MEASURES, "seconds")
 
 def data(name: str) -> tuple[Floats, Floats]:
     """(features, distributions)."""
-    folder = Path(os.environ.get("SFUMATO_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-    spec = importlib.util.spec_from_file_location("load_real", folder / "load_real.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found = module.ldl(name)
+    found = needed().ldl(name)
     x, d = found["x"].astype(np.float64), found["d"].astype(np.float64)
     return x, d / d.sum(1, keepdims=True)
 
@@ -155,14 +149,8 @@ def lines(python: str | None, names: list[str]) -> Iterator[dict[str, Any]]:
 def run(python: str | None, out: Path, names: list[str]) -> None:
     """Append the lines as they come."""
     torch.set_num_threads(1)
-    new = not out.exists()
-    with out.open("a", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        if new:
-            writer.writeheader()
-        for line in lines(python, names):
-            writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in line.items()})
-            file.flush()
+    for line in lines(python, names):
+        append_rows(out, FIELDS, [{k: f"{v:.5g}" if isinstance(v, float) else v for k, v in line.items()}])
 
 
 HEAD = """# Label distributions
@@ -207,8 +195,7 @@ READING = """
 
 def table(source: Path, out: Path) -> None:
     """The page from the lines."""
-    with source.open() as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(source)
     groups: dict[tuple[str, str], dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         groups[row["data"], row["bias"]][row["method"]].append(row)

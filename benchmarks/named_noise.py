@@ -10,7 +10,6 @@ labels are used to make noise and to measure, never to choose a setting. Real da
 
 from __future__ import annotations
 
-import csv
 import sys
 import warnings
 from collections import defaultdict
@@ -21,7 +20,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from cifar10n import TRAIN, loader, prepared
+from cifar10n import TRAIN, prepared
+from real_data import loader
+from rows import append_rows, finished, read_rows
 from scipy import ndimage
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
@@ -526,28 +527,18 @@ PARTS = {
 
 def run(part: str) -> None:
     torch.set_num_threads(1)
-    held = [row for row in read() if row["part"] == part]
-    done = {(row["setting"], row["method"], row["seed"]) for row in held}
+    done = {tuple(key) for of, *key in finished(OUT, "part", "setting", "method", "seed") if of == part}
     for setting, method, seed, figures in PARTS[part](done):
         if (setting, method, str(seed)) in done:
             continue
-        new = not OUT.exists()
-        with OUT.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(FIELDS)
-            for measure, value in figures.items():
-                writer.writerow([part, setting, method, seed, measure, f"{value:.4f}"])
+        lines = ((part, setting, method, seed, measure, f"{value:.4f}") for measure, value in figures.items())
+        append_rows(OUT, FIELDS, (dict(zip(FIELDS, line, strict=True)) for line in lines))
         print(part, setting, method, seed, {k: round(v, 4) for k, v in figures.items()}, flush=True)
-
-
-def read() -> list[dict[str, str]]:
-    return list(csv.DictReader(OUT.open(newline=""))) if OUT.exists() else []
 
 
 def table() -> None:
     """A table per part and setting: mean over seeds, in brackets half the spread between the extremes."""
-    rows = read()
+    rows = read_rows(OUT)
     for part in PARTS:
         settings = list(dict.fromkeys(r["setting"] for r in rows if r["part"] == part))
         for setting in settings:

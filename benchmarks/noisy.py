@@ -6,12 +6,12 @@ python benchmarks/noisy.py STORE [STORE ...] --csv docs/measurements/noisy.csv
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
+from rows import write_rows
 
 from sfumato.bench.store import Store
 
@@ -81,10 +81,7 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, required=True)
     told = parser.parse_args()
     rows = read(told.stores)
-    with open(told.csv, "w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(told.csv, FIELDS, rows)
     print(table(rows))
 
 

@@ -11,7 +11,6 @@ their defaults. ``run`` appends one line per number and skips what the file hold
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -19,8 +18,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from cifar10n import loader
 from numpy.typing import NDArray
+from real_data import loader
+from rows import append_rows, finished, read_rows
 from scipy.ndimage import gaussian_filter
 from scipy.stats import t as student
 from sklearn.datasets import load_digits
@@ -282,29 +282,18 @@ CHECKS: dict[str, Callable[[Any, int], Iterator[Line]]] = {
 
 
 def run(out: Path, seeds: list[int], names: list[str]) -> None:
-    data = loader()
-    new = not out.exists()
-    done = set()
-    if not new:
-        with out.open(newline="") as f:
-            done = {(r["check"], r["seed"]) for r in csv.DictReader(f)}
+    data, done = loader(), finished(out, "check", "seed")
     for seed in seeds:
         for name in names:
             if (name, str(seed)) in done or (data is None and name != "pls-lsa"):
                 continue
-            lines = list(CHECKS[name](data, seed))
-            with out.open("a", newline="") as f:
-                writer = csv.writer(f)
-                if new:
-                    writer.writerow(FIELDS)
-                    new = False
-                writer.writerows((name, *line[:3], seed, f"{line[3]:.4f}") for line in lines)
+            lines = ((name, *line[:3], seed, f"{line[3]:.4f}") for line in CHECKS[name](data, seed))
+            append_rows(out, FIELDS, [dict(zip(FIELDS, line, strict=True)) for line in lines])
 
 
 def table(out: Path) -> str:
     """Means over seeds, and the difference to the first arm of each setting and measure with its 95 % interval."""
-    with out.open(newline="") as f:
-        rows = list(csv.DictReader(f))
+    rows = read_rows(out)
     text = []
     for check in dict.fromkeys(r["check"] for r in rows):
         text += [

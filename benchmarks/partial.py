@@ -11,16 +11,15 @@ rows are read when a measurement is due, for the table alone; nothing is chosen 
 from __future__ import annotations
 
 import argparse
-import csv
-import importlib.util
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from real_data import needed
+from rows import append_rows, finished, read_rows
 
 import sfumato.learn.complementary
 import sfumato.learn.partial
@@ -44,12 +43,7 @@ NEEDLESS = ("forward",)  # wants a transition matrix that these sets do not come
 
 def load(name: str) -> dict[str, Any]:
     """One partial-label set: x (n, d), candidate (n, K), y (n,)."""
-    folder = Path(os.environ.get("SFUMATO_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-    spec = importlib.util.spec_from_file_location("load_real", folder / "load_real.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return dict(module.load(f"pll/{name}"))
+    return dict(needed().load(f"pll/{name}"))
 
 
 def split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -119,10 +113,7 @@ def run_all(
     """Every method of the kind on every set and split that ``out`` does not hold yet."""
     discover(sfumato.learn.partial if kind == "partial" else sfumato.learn.complementary)
     chosen = [c for c in cards("learn", (kind,)) if c.kind == kind and c.name not in NEEDLESS]
-    if not out.exists():
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(",".join(FIELDS) + "\n", encoding="utf-8")
-    done = {tuple(row[name] for name in KEY) for row in read(out)}
+    done = finished(out, *KEY)
     for seed in range(splits):
         for name in sets:
             data = load(name)
@@ -130,21 +121,13 @@ def run_all(
                 key = dict(zip(KEY, (name + WHOLE * whole, str(seed), kind, card.name, str(steps)), strict=True))
                 if tuple(key.values()) in done or (only and card.name not in only):
                     continue
-                row = key | one(data, seed, card.cls, kind, steps, whole)
-                with open(out, "a", encoding="utf-8", newline="") as file:
-                    csv.DictWriter(file, FIELDS, lineterminator="\n").writerow(row)
-
-
-def read(out: Path) -> list[dict[str, str]]:
-    """The finished runs."""
-    with open(out, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+                append_rows(out, FIELDS, [key | one(data, seed, card.cls, kind, steps, whole)])
 
 
 def table(out: Path) -> str:
     """The results as Markdown: mean and standard deviation over splits of the test accuracy in percent."""
     groups: dict[tuple[str, ...], dict[str, list[dict[str, str]]]] = {}
-    for row in read(out):
+    for row in read_rows(out):
         group = groups.setdefault((row["kind"], row["steps"], row["set"]), {})
         group.setdefault(row["method"], []).append(row)
     lines = []

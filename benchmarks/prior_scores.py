@@ -9,13 +9,14 @@ area under the curve of labelled against unlabeled rows, would have given. One i
 from __future__ import annotations
 
 import argparse
-import csv
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-from cifar10n import loader
 from numpy.typing import NDArray
+from priors import rows_with
+from real_data import loader
+from rows import append_rows, finished, read_rows
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
@@ -65,43 +66,31 @@ def draw(name: str, prior: float, seed: int) -> tuple[Floats, Bools, float]:
     """Rows with that share of positives, flags, and the share as it came."""
     x, y = table(name)
     rng = np.random.default_rng([seed, round(100 * prior)])
-    pools = [rng.permutation(np.flatnonzero(y == wanted)) for wanted in (True, False)]
-    n = int(min(ROWS, len(pools[0]) / prior, len(pools[1]) / (1 - prior)))
-    many = round(prior * n)
-    rows = rng.permutation(np.concatenate([pools[0][:many], pools[1][: n - many]]))
-    return x[rows], y[rows] & (rng.random(n) < FREQUENCY), float(y[rows].mean())
+    rows = rows_with(prior, y, ROWS, rng)
+    return x[rows], y[rows] & (rng.random(len(rows)) < FREQUENCY), float(y[rows].mean())
 
 
 def run(out: Path) -> None:
     """The lines that are missing."""
-    done = set()
-    if out.exists():
-        with open(out, newline="") as file:
-            done = {(r["data"], r["prior"], r["seed"]) for r in csv.DictReader(file)}
-    with open(out, "a", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if not done:
-            writer.writerow(FIELDS)
-        for seed, name, prior in product(range(SEEDS), SETS, PRIORS):
-            if (name, str(prior), str(seed)) in done:
-                continue
-            x, flag, true = draw(name, prior, seed)
-            scores = {f"leaves of {leaf}": forest_out_of_fold(x, flag, 5, seed, leaf) for leaf in LEAVES}
-            fold = folds_of_copies(x, flag, 5, seed)
-            scores["linear"] = out_of_fold(x, flag.astype(np.int64), 2, fold=fold)[:, 1].astype(np.float64)
-            for model, s in scores.items():
-                off = [
-                    e.from_scores(flag, s, seed, "single-sample") - true
-                    for e in (PriorDEDPUL(repeats=0), PriorBBE(repeats=0))
-                ]
-                writer.writerow([name, prior, seed, model, *(f"{v:.4f}" for v in (roc_auc_score(flag, s), *off))])
-            file.flush()
+    done = finished(out, "data", "prior", "seed")
+    for seed, name, prior in product(range(SEEDS), SETS, PRIORS):
+        if (name, str(prior), str(seed)) in done:
+            continue
+        x, flag, true = draw(name, prior, seed)
+        scores = {f"leaves of {leaf}": forest_out_of_fold(x, flag, 5, seed, leaf) for leaf in LEAVES}
+        fold = folds_of_copies(x, flag, 5, seed)
+        scores["linear"] = out_of_fold(x, flag.astype(np.int64), 2, fold=fold)[:, 1].astype(np.float64)
+        lines = []
+        for model, s in scores.items():
+            estimators = (PriorDEDPUL(repeats=0), PriorBBE(repeats=0))
+            off = [e.from_scores(flag, s, seed, "single-sample") - true for e in estimators]
+            lines.append((name, prior, seed, model, *(f"{v:.4f}" for v in (roc_auc_score(flag, s), *off))))
+        append_rows(out, FIELDS, (dict(zip(FIELDS, line, strict=True)) for line in lines))
 
 
 def show(out: Path) -> None:
     """Mean absolute errors of every model and choice, as markdown."""
-    with open(out, newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(out)
     by = {(r["data"], r["prior"], r["seed"], r["model"]): r for r in rows}
     draws = list(dict.fromkeys(key[:3] for key in by))
     print(f"| scores, {len(draws)} draws | dedpul | mean sign | worst | bbe | mean sign | worst |\n" + "|---" * 7 + "|")

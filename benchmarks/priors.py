@@ -14,7 +14,6 @@ or where SFUMATO_REAL_DATA says.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 from collections.abc import Callable
@@ -23,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cifar10n import loader
 from numpy.typing import NDArray
+from real_data import loader
+from rows import append_rows, finished, read_rows
 from sklearn.metrics import roc_auc_score
 
 from sfumato.estimate import (
@@ -66,18 +66,23 @@ def table(name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return np.asarray(data["x"], np.float64), np.asarray(y)
 
 
+def rows_with(prior: float, y: NDArray[np.bool_], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Row numbers of at most so many rows, of which that share is positive."""
+    pools = [rng.permutation(np.flatnonzero(y == wanted)) for wanted in (True, False)]
+    n = int(min(most, len(pools[0]) / prior, len(pools[1]) / (1 - prior)))
+    many = round(prior * n)
+    return rng.permutation(np.concatenate([pools[0][:many], pools[1][: n - many]]))
+
+
 def draw(
     name: str, prior: float, c: float, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Rows with that share of positives, flags (each positive labelled with probability c), and which are positive."""
     x, y = table(name)
     rng = np.random.default_rng([seed, round(100 * prior)])
-    pools = [rng.permutation(np.flatnonzero(y == wanted)) for wanted in (True, False)]
-    n = int(min(ROWS, len(pools[0]) / prior, len(pools[1]) / (1 - prior)))
-    many = round(prior * n)
-    rows = rng.permutation(np.concatenate([pools[0][:many], pools[1][: n - many]]))
+    rows = rows_with(prior, y, ROWS, rng)
     positive = y[rows]
-    return x[rows], positive & (rng.random(n) < c), positive
+    return x[rows], positive & (rng.random(len(rows)) < c), positive
 
 
 class Scores:
@@ -108,37 +113,28 @@ def measured(x: NDArray[np.float64], flag: NDArray[np.bool_], seed: int, name: s
 
 def run(out: Path) -> None:
     """Few labels first; the estimators that share scores before the others."""
-    done = set()
-    if out.exists():
-        with open(out, newline="") as file:
-            done = {tuple(r[f] for f in ("data", "prior", "c", "seed", "estimator")) for r in csv.DictReader(file)}
-    with open(out, "a", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        if not done:
-            writer.writeheader()
-        for asked in ((LABELLED, LINEAR, *FROM_SCORES), OTHERS):
-            for c, seed, name, prior in product(FREQUENCIES, range(SEEDS), SETS, PRIORS):
-                x, flag, positive = draw(name, prior, c, seed)
-                true, held = float(positive.mean()), Scores(x, flag, seed)
-                for estimator in asked:
-                    key = (name, f"{true:.4f}", str(c), str(seed), estimator)
-                    if key in done:
-                        continue
-                    if estimator in FROM_SCORES:
-                        held()
-                    start = time.process_time()
-                    value = measured(x, flag, seed, estimator, held)
-                    seconds = time.process_time() - start + (held.seconds if estimator in FROM_SCORES else 0)
-                    row = (*key[:4], len(x), int(flag.sum()), estimator, f"{value:.4f}", f"{seconds:.2f}")
-                    writer.writerow(dict(zip(FIELDS, row, strict=True)))
-                    file.flush()
-                print(name, prior, c, seed, file=sys.stderr, flush=True)
+    done = finished(out, "data", "prior", "c", "seed", "estimator")
+    for asked in ((LABELLED, LINEAR, *FROM_SCORES), OTHERS):
+        for c, seed, name, prior in product(FREQUENCIES, range(SEEDS), SETS, PRIORS):
+            x, flag, positive = draw(name, prior, c, seed)
+            true, held = float(positive.mean()), Scores(x, flag, seed)
+            for estimator in asked:
+                key = (name, f"{true:.4f}", str(c), str(seed), estimator)
+                if key in done:
+                    continue
+                if estimator in FROM_SCORES:
+                    held()
+                start = time.process_time()
+                value = measured(x, flag, seed, estimator, held)
+                seconds = time.process_time() - start + (held.seconds if estimator in FROM_SCORES else 0)
+                row = (*key[:4], len(x), int(flag.sum()), estimator, f"{value:.4f}", f"{seconds:.2f}")
+                append_rows(out, FIELDS, [dict(zip(FIELDS, row, strict=True))])
+            print(name, prior, c, seed, file=sys.stderr, flush=True)
 
 
 def show(out: Path) -> None:
     """Mean absolute error per set and label frequency, then overall, as markdown."""
-    with open(out, newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(out)
     seen = {(r["data"], float(r["c"])) for r in rows}
     cells = [(name, c) for c in FREQUENCIES for name in SETS if (name, c) in seen]
     print("| estimator |", " | ".join(f"{name}, c = {c}" for name, c in cells), "| mean | worst | mean sign | CPU s |")
@@ -157,35 +153,27 @@ def show(out: Path) -> None:
 def intervals(out: Path) -> None:
     """How often intervals hold the true share: 100 resamples at 95 %, one forest of scores per draw, then markdown."""
     fields = ("data", "prior", "c", "estimator", "estimate", "low", "high", "seconds")
-    done: list[dict[str, str]] = []
-    if out.exists():
-        with open(out, newline="") as file:
-            done = list(csv.DictReader(file))
-    with open(out, "a", newline="") as file:
-        writer = csv.DictWriter(file, fields, lineterminator="\n")
-        if not done:
-            writer.writeheader()
-        for name, prior, c in product(SETS, PRIORS, FREQUENCIES):
-            x, flag, positive = draw(name, prior, c, 0)
-            true = f"{positive.mean():.4f}"
-            if any((r["data"], r["prior"], r["c"]) == (name, true, str(c)) for r in done):
-                continue
-            scores = positive_scores(x, flag, 5, 0)
-            for told, estimator in (("bbe", PriorBBE(repeats=100)), ("dedpul", PriorDEDPUL(repeats=100))):
-                start = time.process_time()
-                value = estimator.from_scores(flag, scores, 0, "single-sample")
-                span = (value, estimator.interval.low, estimator.interval.high, time.process_time() - start)
-                row = dict(zip(fields, (name, true, str(c), told, *(f"{v:.4f}" for v in span)), strict=True))
-                writer.writerow(row)
-                done.append(row)
-            file.flush()
+    done = finished(out, "data", "prior", "c")
+    for name, prior, c in product(SETS, PRIORS, FREQUENCIES):
+        x, flag, positive = draw(name, prior, c, 0)
+        true = f"{positive.mean():.4f}"
+        if (name, true, str(c)) in done:
+            continue
+        scores, rows = positive_scores(x, flag, 5, 0), []
+        for told, estimator in (("bbe", PriorBBE(repeats=100)), ("dedpul", PriorDEDPUL(repeats=100))):
+            start = time.process_time()
+            value = estimator.from_scores(flag, scores, 0, "single-sample")
+            span = (value, estimator.interval.low, estimator.interval.high, time.process_time() - start)
+            rows.append(dict(zip(fields, (name, true, str(c), told, *(f"{v:.4f}" for v in span)), strict=True)))
+        append_rows(out, fields, rows)
+    held = read_rows(out)
     print(
         "| estimator | c | draws | holds the truth | mean width | truth below | truth above | CPU s |\n"
         + "|---" * 8
         + "|"
     )
     for told, c in product(("bbe", "dedpul"), FREQUENCIES):
-        mine = [r for r in done if (r["estimator"], r["c"]) == (told, str(c))]
+        mine = [r for r in held if (r["estimator"], r["c"]) == (told, str(c))]
         true, low, high, seconds = (np.array([float(r[f]) for r in mine]) for f in ("prior", "low", "high", "seconds"))
         inside = ((low <= true) & (true <= high)).mean()
         shares = f"{inside:.2f} | {(high - low).mean():.3f} | {(true < low).mean():.2f} | {(true > high).mean():.2f}"

@@ -12,9 +12,6 @@ true labels of the test rows are read once, after the last epoch.
 from __future__ import annotations
 
 import argparse
-import csv
-import importlib.util
-import os
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -22,6 +19,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from real_data import needed
+from rows import append_rows, finished, read_rows
 from sklearn.datasets import load_digits
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from torch import Tensor
@@ -60,25 +59,15 @@ SEMI_SETS = (("digits", 4), ("digits", 10), ("letter", 2), ("letter", 4))
 FIELDS = ("set", "labels", "seed", "method", "prior", "accuracy", "balanced", "auc", "cpu_seconds")
 
 
-def real() -> Any:
-    """The loader module beside the real data."""
-    folder = Path(os.environ.get("SFUMATO_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-    spec = importlib.util.spec_from_file_location("load_real", folder / "load_real.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def table(name: str) -> tuple[np.ndarray, np.ndarray]:
     """x (n, d) and y (n,) class numbers of one set."""
     if name == "digits":
         x, y = load_digits(return_X_y=True)
         return x.astype(np.float64), y
     if name in ("spambase", "magic"):
-        z = real().load(f"tabular/adbench_{name}")
+        z = needed().load(f"tabular/adbench_{name}")
         return z["x"].astype(np.float64), z["y"].astype(np.int64)
-    _, rows = real()._rows(f"tabular/{name}.csv.gz", name == "letter")
+    _, rows = needed()._rows(f"tabular/{name}.csv.gz", name == "letter")
     data = np.array(rows)
     if name == "letter":
         return data[:, 1:].astype(np.float64), np.unique(data[:, 0], return_inverse=True)[1]
@@ -149,21 +138,13 @@ class Sheet:
     """The lines measured so far."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.done = path, set()
-        if path.exists():
-            with path.open(newline="") as f:
-                self.done = {(r["set"], r["labels"], r["seed"], r["method"]) for r in csv.DictReader(f)}
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(",".join(FIELDS) + "\n")
+        self.path, self.done = path, finished(path, "set", "labels", "seed", "method")
 
     def missing(self, *key: Any) -> bool:
         return tuple(map(str, key)) not in self.done
 
     def add(self, **line: Any) -> None:
-        with self.path.open("a", newline="") as f:
-            shown = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in line.items()}
-            csv.DictWriter(f, FIELDS).writerow(shown)
+        append_rows(self.path, FIELDS, [{k: f"{v:.6g}" if isinstance(v, float) else v for k, v in line.items()}])
         print(line["set"], line["seed"], line["method"], f"{line['accuracy']:.4f}", flush=True)
 
 
@@ -241,9 +222,8 @@ def semi(sheet: Sheet) -> None:
 def show(path: Path) -> None:
     """Mean and standard deviation over seeds, as one Markdown table per set."""
     groups: dict[tuple[str, str], dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
-    with path.open(newline="") as f:
-        for line in csv.DictReader(f):
-            groups[line["set"], line["labels"]][line["method"]].append(line)
+    for line in read_rows(path):
+        groups[line["set"], line["labels"]][line["method"]].append(line)
     for (name, labels), methods in groups.items():
         two = any(line["auc"] != "nan" for lines in methods.values() for line in lines)
         columns = ["accuracy", *(["balanced", "auc"] if two else [])]

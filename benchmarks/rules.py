@@ -10,7 +10,6 @@ SFUMATO_REAL_DATA says. ``table`` writes the part of the page below its marker.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 import warnings
@@ -19,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cifar10n import loader
+from real_data import loader
+from rows import append_rows, finished, read_rows
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -296,25 +296,18 @@ PARTS: dict[str, tuple[tuple[str, ...], Callable[[str, int], Iterator[dict[str, 
 
 def run(out: Path) -> None:
     """What is not in the file yet, a set and seed at a time."""
-    done = set()
-    if out.exists():
-        with open(out, newline="", encoding="utf-8") as file:
-            done = {(r["what"], r["set"], r["seed"]) for r in csv.DictReader(file)}
-    with open(out, "a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, restval="", lineterminator="\n")
-        if not done:
-            writer.writeheader()
-        for what, (sets, part) in PARTS.items():
-            for seed in range(SEEDS):
-                for name in sets:
-                    if (what, name, str(seed)) in done:
-                        continue
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("ignore")
-                        lines = list(part(name, seed))
-                    writer.writerows({"what": what, "set": name, "seed": seed} | line for line in lines)
-                    file.flush()
-                    print(what, name, seed, file=sys.stderr, flush=True)
+    done = finished(out, "what", "set", "seed")
+    for what, (sets, part) in PARTS.items():
+        for seed in range(SEEDS):
+            for name in sets:
+                if (what, name, str(seed)) in done:
+                    continue
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    lines = list(part(name, seed))
+                unit = dict.fromkeys(FIELDS, "") | {"what": what, "set": name, "seed": seed}
+                append_rows(out, FIELDS, (unit | line for line in lines))
+                print(what, name, seed, file=sys.stderr, flush=True)
 
 
 # ---------------------------------------------------------------------- the page
@@ -424,8 +417,7 @@ def lines(rows: list[dict[str, str]]) -> list[str]:
 
 def show(out: Path, page: Path) -> None:
     """Write the part of the page below its marker."""
-    with open(out, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(out)
     above = page.read_text(encoding="utf-8").split(MARK)[0] if page.exists() else "# Labeling functions\n\n"
     page.write_text(above + MARK + "\n" + "\n".join(lines(rows)) + "\n", encoding="utf-8")
 

@@ -5,9 +5,7 @@ Runs are read as ``sfumato.bench.results`` reads them: whatever the truth of a k
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rows import write_rows
 
 from sfumato import meta, select
 from sfumato.bench.cell import ESTIMATORS, prepare
@@ -263,9 +262,7 @@ FIELDS = ("kind", "set", "law", "seed", "criterion", "trust", "chosen", "accurac
 
 def write_csv(every: Iterable[Measured], path: Path) -> None:
     """A line per cell: what auto chose with the cell's set left out, the best method and the first one."""
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(FIELDS)
+    lines = []
     for one in every:
         t = one.any
         best = np.nan_to_num(t.accuracy, nan=-np.inf).argmax(1)
@@ -273,8 +270,8 @@ def write_csv(every: Iterable[Measured], path: Path) -> None:
             got = [t.accuracy[i, chosen], t.accuracy[i, best[i]], t.accuracy[i, 0]]
             acc, top, naive = (f"{v:.4f}" for v in got)
             cell = (one.kind, t.sets[i], t.laws[i], t.seeds[i], rule, f"{trust:.0f}")
-            writer.writerow((*cell, t.methods[chosen], acc, t.methods[best[i]], top, naive))
-    write_atomic(path, lines.getvalue().encode())
+            lines.append((*cell, t.methods[chosen], acc, t.methods[best[i]], top, naive))
+    write_rows(path, FIELDS, (dict(zip(FIELDS, line, strict=True)) for line in lines))
 
 
 def criteria(every: Iterable[Measured]) -> list[str]:

@@ -11,9 +11,6 @@ and ``consensus`` print. Real data: the folder SFUMATO_REAL_DATA, or shared/data
 from __future__ import annotations
 
 import argparse
-import csv
-import importlib.util
-import os
 import sys
 import time
 import warnings
@@ -26,6 +23,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from real_data import needed
+from rows import append_rows, finished, read_rows
 from scipy.optimize import minimize_scalar
 
 from sfumato import Classifier
@@ -55,17 +54,6 @@ class World:
     votes: Votes
     test: dict[str, Floats]
     truth: Floats
-
-
-def reader() -> ModuleType:
-    """The reader beside the real data."""
-    folder = Path(os.environ.get("SFUMATO_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-    spec = importlib.util.spec_from_file_location("load_real", folder / "load_real.py")
-    if spec is None or spec.loader is None or not (folder / "load_real.py").is_file():
-        raise SystemExit(f"no load_real.py in {folder}: set SFUMATO_REAL_DATA")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def picture_features(pictures: NDArray[np.float64]) -> Floats:
@@ -98,7 +86,7 @@ def cifar10n(data: ModuleType) -> tuple[Floats, Votes, Floats, Callable[[Any], F
 
 def world(name: str, seed: int) -> World:
     """A set; features are standardised by the training rows; the shift is drawn by the seed."""
-    data, rng = reader(), numpy_rng(seed, f"soft-labels-{name}")
+    data, rng = needed(), numpy_rng(seed, f"soft-labels-{name}")
     if name == "cifar10n":
         x, votes, test, shifted, truth = cifar10n(data)
         moved = shifted(rng)
@@ -179,34 +167,20 @@ def measure(name: str, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def done(path: Path) -> list[dict[str, str]]:
-    """The rows that the file holds."""
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def run(path: Path, seeds: Sequence[int], names: Sequence[str]) -> None:
     """Every set and seed that the file has not."""
-    seen = {(r["data"], r["seed"]) for r in done(path)}
+    seen = finished(path, "data", "seed")
     for seed in seeds:
         for name in names:
             if (name, str(seed)) in seen:
                 continue
-            rows = measure(name, seed)
-            fresh = not path.exists()
-            with path.open("a", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, FIELDS)
-                if fresh:
-                    writer.writeheader()
-                writer.writerows(rows)
+            append_rows(path, FIELDS, measure(name, seed))
 
 
 def table(path: Path) -> None:
     """Per set and kind of test rows the means over seeds; then mean ranks over the sets, 1 the best."""
     cells: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
-    for row in done(path):
+    for row in read_rows(path):
         for m in MEASURES:
             cells[row["data"], row["rows"], row["target"], m].append(float(row[m]))
     mean = {key: float(np.mean(v)) for key, v in cells.items()}
@@ -241,7 +215,7 @@ def hits(p: Floats, truth: Floats) -> float:
 
 def consensus(seeds: Sequence[int]) -> None:
     """Votes weighted by quality on a fifth of the items, and whether the risk finds the errors, on the rest."""
-    data = reader()
+    data = needed()
     print("| set | accuracy | of the vote | Brier | of the vote | risk > .34 | error there | error elsewhere |")
     print("|-|-|-|-|-|-|-|-|")
     for name in ("bluebird", "rte", "dog", "face_sentiment", "product"):

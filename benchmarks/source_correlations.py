@@ -15,7 +15,6 @@ crowds. Accuracy counts ties by their share.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import warnings
 from itertools import product
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rows import read_rows, write_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -202,14 +202,9 @@ def main() -> None:
         if told.act == "run":
             rows = measured() + ruled()
         else:
-            with told.out.open(newline="", encoding="utf-8") as file:
-                rows = [r for r in csv.DictReader(file) if r["what"] != "rules"] + ruled()
-        with told.out.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, FIELDS)
-            writer.writeheader()
-            writer.writerows(rows)
-    with told.out.open(newline="", encoding="utf-8") as file:
-        page = [PAGE, *lines(list(csv.DictReader(file)))]
+            rows = [r for r in read_rows(told.out) if r["what"] != "rules"] + ruled()
+        write_rows(told.out, FIELDS, (dict.fromkeys(FIELDS, "") | row for row in rows))
+    page = [PAGE, *lines(read_rows(told.out))]
     told.out.with_suffix(".md").write_text("\n".join(page) + "\n", encoding="utf-8")
 
 

@@ -12,7 +12,6 @@ appends one line per finished measurement and skips those that the file holds al
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 import warnings
@@ -23,8 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from cifar10n import CENTROIDS, ROWS, features, loader
+from cifar10n import CENTROIDS, ROWS, features
 from numpy.typing import NDArray
+from real_data import loader
+from rows import append_rows, finished, read_rows
 from sklearn.datasets import load_digits
 from torch import nn
 
@@ -115,12 +116,9 @@ def learned(objective: Objective, x: Floats, y: Ints, seed: int) -> Floats:
 
 
 def run(out: Path, cache: Path, seeds: list[int]) -> None:
-    data, done = loader(), set()
+    data, done = loader(), finished(out, "data", "noise", "estimator", "seed")
     if data is None:
         print("no real data (set SFUMATO_REAL_DATA): digits alone", file=sys.stderr)
-    if out.exists():
-        with out.open(newline="") as f:
-            done = {(r["data"], r["noise"], r["estimator"], r["seed"]) for r in csv.DictReader(f)}
     for seed in seeds:
         for name, noise, x, y, truth in worlds(data, cache, seed):
             missing = [each for each in NAMES if (name, noise, each, str(seed)) not in done]
@@ -148,19 +146,13 @@ def run(out: Path, cache: Path, seeds: list[int]) -> None:
                 numbers = (off.mean(), off.sum(axis=1).max(), np.linalg.cond(truth), np.linalg.cond(found))
                 line = [name, noise, each, seed, *(f"{v:.4f}" for v in numbers), doubts, f"{seconds:.1f}"]
                 print(*line, flush=True)
-                fresh = not out.exists()
-                with out.open("a", newline="") as f:
-                    writer = csv.writer(f)
-                    if fresh:
-                        writer.writerow(FIELDS)
-                    writer.writerow(line)
+                append_rows(out, FIELDS, [dict(zip(FIELDS, line, strict=True))])
 
 
 def table(out: Path) -> str:
     """Mean over seeds: worst row's L1 distance, in brackets the mean distance of an entry; a star where the estimator
     warned on every seed."""
-    with out.open(newline="") as f:
-        lines = list(csv.DictReader(f))
+    lines = read_rows(out)
     settings = list(dict.fromkeys((r["data"], r["noise"]) for r in lines))
     rows = ["| estimator | " + " | ".join(f"{d}, {n}" for d, n in settings) + " | CPU s |"]
     rows.append("|---|" + "---|" * (len(settings) + 1))

@@ -11,13 +11,13 @@ the spec that it writes beside (same rows, same order, so the same split).
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rows import write_rows
 
 from sfumato import judge, labels, select
 from sfumato.bench import plan, sets, spec
@@ -239,10 +239,7 @@ def regret(runs: Sequence[Result], kind: str) -> list[str]:
 def page(stores: Sequence[str], out: Path, into: Path) -> None:
     done = [r for store in stores for r in results(Store(store))[0]]
     failed = [row for store in stores for row in results(Store(store))[1] if row["status"] == "failed"]
-    with open(out, "w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(line(r) for r in done)
+    write_rows(out, FIELDS, map(line, done))
     lines = []
     for kind in KINDS:
         lines += [f"### {KINDS[kind]}", "", *tables(done, kind), *against_naive(done, kind), *regret(done, kind)]
