@@ -187,7 +187,7 @@ def alone(folder: Path, n: int, *words: str, processes: int = 1) -> dict[str, An
     """One measurement in a process of its own; of several processes the first one's."""
     before = [sys.executable]
     if processes > 1:
-        before += ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--master-port", "29537"]
+        before += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]  # a free port
     command = [*before, __file__, "--rows", str(n), "--folder", str(folder), "--one", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
@@ -267,7 +267,9 @@ def main() -> None:
             "half": lambda: beliefs(told.rows, "half"),
             "trained": lambda: trained(told.folder, told.rows),
         }
-        print(json.dumps(asked[what]()), flush=True)
+        line = json.dumps(asked[what]())
+        if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
+            print(line, flush=True)
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = told.folder or Path(temporary)

@@ -1,10 +1,13 @@
 """The figures of scale at small size: what they say must hold at any."""
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks import scale
 
@@ -18,6 +21,29 @@ def test_the_files_hold_the_same_rows(tmp_path):
     table = pq.read_table(tmp_path / "x.parquet")
     assert np.array_equal(np.stack([c.to_numpy() for c in table.columns], 1), x)
     assert np.load(tmp_path / "y.npy").shape == (700,)
+
+
+def test_of_several_processes_the_first_one_speaks(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
+    monkeypatch.setattr(scale, "trained", lambda folder, n: {"rows": n})
+    words = ["--rows", "30", "--folder", str(tmp_path), "--one", "trained"]
+    monkeypatch.setattr(sys, "argv", [scale.__file__, *words])
+    for rank, said in (("1", ""), ("0", '{"rows": 30}\n')):
+        monkeypatch.setenv("RANK", rank)
+        scale.main()
+        assert capsys.readouterr().out == said
+
+
+def test_several_processes_meet_at_a_free_port(tmp_path, monkeypatch):
+    asked = []
+
+    def answer(command, **_):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, json.dumps({"rows": 30}) + "\n", "")
+
+    monkeypatch.setattr(subprocess, "run", answer)
+    assert scale.alone(tmp_path, 30, "trained", processes=2) == {"rows": 30}
+    assert "--standalone" in asked[0] and "--master-port" not in asked[0]
 
 
 @pytest.mark.slow
