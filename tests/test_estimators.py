@@ -34,6 +34,7 @@ from sfumato.labels import (
 )
 from sfumato.learn.noisy.gce import GCE
 
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here"))]
 DIGITS, TRUTH = load_digits(return_X_y=True)
 DIGITS, TRUTH = (DIGITS[:500] / 16).astype(np.float32), TRUTH[:500]
 
@@ -259,6 +260,22 @@ def test_held_out_weak_labels_choose_an_epoch() -> None:
     chosen = model.predict_proba(DIGITS)
     last = model.use("last").predict_proba(DIGITS)
     assert (chosen == last).all() == (model.chosen_epoch_ == 12)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_is_measured_and_kept_is_on_the_processor_whatever_device_trained(device: str) -> None:
+    x, y = DIGITS[:80], torch.from_numpy(TRUTH[:80])
+    told = {"device": device, "epochs": 2, "validation": 0.2}
+    learned = small("volminnet", epoch="chosen", **told).fit(x, Symmetric(0.2).sample(y, 10, rng()))
+    pu = CaseControl(0.5, 0.3).sample((y > 4).long(), 2, rng())
+    remembered = small("pusb", needs={"prior": 0.5}, **told).fit(x, pu)
+    for model in (learned, remembered):
+        kept = [getattr(model.law_, name) for name in model.law_.needs() if not isinstance(model.law_, type)]
+        kept += [w for states in (model.chosen_, model.last_) for state in states for w in state.values()]
+        assert {v.device.type for v in kept if isinstance(v, torch.Tensor)} == {"cpu"}
+        assert all(np.isfinite(entry["validation"]) for entry in model.history_)
+        assert np.isfinite(model.predict_proba(x)).all()
+    assert small("auto", device=device, epochs=1, needs={"prior": 0.5}).fit(x, pu).choice_.criterion == "likelihood"
 
 
 def test_a_data_frame_with_words_and_blanks() -> None:

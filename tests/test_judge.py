@@ -57,6 +57,13 @@ def test_a_law_is_filled_by_facts_and_by_what_labels_tell():
     assert judge.filled(told, labels, {"transition": torch.eye(K)}) is told
 
 
+def test_a_judge_at_some_observations_keeps_what_belongs_to_them():
+    law = SelectedAtRandom(torch.tensor([0.2, 0.5, 0.7]))
+    assert judge.at(law, torch.tensor([2, 0])).propensity.tolist() == pytest.approx([0.7, 0.2])
+    assert judge.at(law, slice(1, 2)).propensity.tolist() == [0.5]
+    assert judge.at(SelectedAtRandom, slice(1, 2)) is SelectedAtRandom
+
+
 def test_the_default_criterion_goes_by_the_law():
     assert select.default("complementary") == "unbiased-accuracy"
     assert select.default("complementary", UniformComplementary.single(K)) == "unbiased-accuracy"

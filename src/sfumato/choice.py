@@ -63,9 +63,10 @@ class Choice:
             out.append(told if sure else f"{told}: by this alone the two cannot be told apart")
         if self.trust and "past" in own:
             where = ", ".join(f"{name} under {law} ({100 * w:.0f} %)" for name, law, w in self.near)
+            first = self.naive or next(iter(self.tried))
             out.append(
-                f"added to it: {100 * own['past']:+.1f} points that {self.chosen} won over {next(iter(self.tried))} on "
-                f"labels like these, nearest {where}"
+                f"added to it: {100 * own['past']:+.1f} points that {self.chosen} won over {first} on labels like "
+                f"these, nearest {where}"
             )
         out += [f"failed: {name}: {one['error']}" for name, one in self.tried.items() if "error" in one]
         return [*out, self._worth()]
@@ -95,6 +96,7 @@ def _measured(one: Mapping[str, Any]) -> str:
 def card(
     kind: str,
     chosen: str,
+    first: str,
     criterion: str,
     tried: Mapping[str, Mapping[str, Any]],
     table: Table | None,
@@ -105,9 +107,10 @@ def card(
 ) -> Choice:
     """The card of a choice; without a table, or by another criterion than the table's, nothing is expected.
 
-    Args: sources, by the name of a grid, where its runs come from; asked, whether somebody named the criterion.
+    Args: first, of the short list: the naive baseline where the kind has one; sources, by the name of a grid, where its
+    runs come from; asked, whether somebody named the criterion.
     """
-    naive = "" if kind in NO_BASELINE else next(iter(tried))
+    naive = "" if kind in NO_BASELINE else first
     if table is None or learned is None:
         reason = f"no table was learned for {kind} labels under this law, and the short list is made by hand"
         return Choice(kind, chosen, naive, criterion, tried, reason=reason, remarks=remarks)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binom
+from torch import Tensor
 
 from sfumato.core.streams import numpy_rng
 from sfumato.labels import BiasedComplementary, Complementary, Labels, Law, SelectedAtRandom
@@ -42,6 +43,11 @@ def filled(law: Law | type[Law], labels: Labels, facts: Mapping[str, Any]) -> La
     if any(name not in values for name in law.needs()):
         return law
     return law(**{name: values[name] for name in law.needs()})
+
+
+def at(judge: Law | type[Law], obs: Tensor | slice) -> Law | type[Law]:
+    """A judge at some observations: its fields per row are taken there."""
+    return judge.at(obs) if isinstance(judge, Law) else judge
 
 
 @dataclass(frozen=True)

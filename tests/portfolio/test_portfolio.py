@@ -8,7 +8,7 @@ import pytest
 
 import sfumato as sf
 from sfumato import portfolio, select
-from sfumato.bench.plan import CONTAINERS
+from sfumato.bench.entrants import CONTAINERS
 from sfumato.catalogue import method
 from sfumato.choice import Choice, card
 from sfumato.core.errors import FileError
@@ -57,6 +57,13 @@ def test_nearness_by_hand():
     assert t.nearness(np.array([[np.nan, 9.0]]))[0] == pytest.approx([0.5, 0.5])
     far = t.nearness(np.array([[1e6, 0.0]]))
     assert np.isfinite(far).all() and far[0, 1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("wild", [np.inf, -np.inf, 1e300, np.nan])
+def test_a_feature_beyond_all_numbers_tells_nothing_and_the_others_do(wild):
+    t = replace(table(sets=2, laws=1), features=("a", "b", "c"), phi=np.array([[0.0, 5.0, 1.0], [2.0, 7.0, 3.0]]))
+    w = t.nearness(np.array([[0.0, wild, wild]]))
+    assert w[0, 1] / w[0, 0] == pytest.approx(np.exp(-2 / 3), rel=1e-12)  # z = 2 in one of three
 
 
 def test_past_is_the_weighted_gain_and_a_failed_run_tells_nothing():
@@ -228,7 +235,7 @@ def test_the_card_says_what_it_must():
     expected = dict(cells=8, sets=4, methods=4, regret=0.021, spread=0.03, gain=0.05, worse=0.25, worse_by=0.012)
     t = replace(table(), expected=expected)
     learned = portfolio.learn(t, {})
-    told = "\n".join(card("noisy", "a", "agreement", tried, t, learned, {}).lines())
+    told = "\n".join(card("noisy", "a", "naive", "agreement", tried, t, learned, {}).lines())
     for word in (
         "a chosen among naive, a, b",
         "0.72 [0.67, 0.77]",
@@ -238,18 +245,21 @@ def test_the_card_says_what_it_must():
     ):
         assert word in told
     assert "lost 2.1 points" in told and "worse than naive in 25 % of the cells, by 1.2 points" in told
-    told = card("noisy", "naive", "agreement", tried, t, learned, {}).lines()
+    told = card("noisy", "naive", "naive", "agreement", tried, t, learned, {}).lines()
     assert "nothing that was tried promised more" in told[1]
     sure = tried | {"a": tried["a"] | {"value": 0.9, "low": 0.8}}
-    assert "told apart" not in "\n".join(card("noisy", "a", "agreement", sure, t, learned, {}).lines())
+    assert "told apart" not in "\n".join(card("noisy", "a", "naive", "agreement", sure, t, learned, {}).lines())
     failed = {"naive": {"error": "no"}, "a": tried["a"]}
-    assert "failed: naive: no" in card("noisy", "a", "agreement", failed, t, learned, {}).lines()
-    plain = card("triplets", "a", "agreement", tried, t, learned, {}).lines()
+    assert "failed: naive: no" in card("noisy", "a", "naive", "agreement", failed, t, learned, {}).lines()
+    turned = dict(reversed(tried.items()))  # whoever was tried first, the baseline is the baseline
+    found = card("noisy", "a", "naive", "agreement", turned, t, learned, {})
+    assert found.naive == "naive" and "won over naive on labels" in "\n".join(found.lines())
+    plain = card("triplets", "a", "naive", "agreement", tried, t, learned, {}).lines()
     assert "no naive baseline" in plain[1] and "lost 2.1 points" in plain[-1] and "worse than" not in plain[-1]
-    other = card("lower", "a", "agreement", tried, replace(t, measure="absolute error"), learned, {}).lines()
+    other = card("lower", "a", "naive", "agreement", tried, replace(t, measure="absolute error"), learned, {}).lines()
     assert "lost 2.1 hundredths of absolute error" in other[-1] and "by 1.2 hundredths there" in other[-1]
-    assert card("noisy", "a", "agreement", tried, t, learned, {"small": {"runs": 3}}).source == {"runs": 3}
-    assert "no table was learned for bags labels" in card("bags", "a", "agreement", tried, None, None, {}).lines()[-1]
+    assert card("noisy", "a", "naive", "agreement", tried, t, learned, {"small": {"runs": 3}}).source == {"runs": 3}
+    assert "no table was learned for bags" in card("bags", "a", "naive", "agreement", tried, None, None, {}).lines()[-1]
 
 
 def test_the_card_lives_in_the_model_directory(tmp_path):

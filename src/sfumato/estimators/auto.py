@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from sfumato import estimate, portfolio, select
+from sfumato import portfolio, select
 from sfumato.choice import card
-from sfumato.core.errors import ParameterError, RefusedError
-from sfumato.core.roles import Estimator
-from sfumato.core.streams import rng
-from sfumato.judge import LEVEL, DoubtedLawWarning, filled, law_of, uniformity
+from sfumato.core.errors import InputError, NeedError, ParameterError, RefusedError
+from sfumato.judge import LEVEL, DoubtedLawWarning, at, uniformity
 from sfumato.labels import Complementary, Labels, Law, UniformComplementary
 from sfumato.learn.objective import Objective
 from sfumato.meta import describe
@@ -23,15 +21,19 @@ from sfumato.train.assembly import PER_ROW
 from sfumato.train.pool import Data, Job, run_jobs
 
 from .door import Admitted
+from .facts import known
+from .hold_out import hold_out
 from .measured import measured
 
 if TYPE_CHECKING:
     from .learner import Learner
 
 
-def choose(clf: Learner, got: Admitted) -> tuple[Objective, dict[str, Any]]:
+def choose(clf: Learner, got: Admitted, group: NDArray[np.int64]) -> tuple[Objective, dict[str, Any]]:
     """Train the short list on a part, measure the criterion on the weak labels of the rest; the best is trained
     on everything.
+
+    Args: clf; got; group (observations,), numbers of those that share rows.
     """
     x, labels = got.x, got.labels
     if labels.kind not in select.SHORT_LIST:
@@ -49,24 +51,30 @@ def choose(clf: Learner, got: Admitted) -> tuple[Objective, dict[str, Any]]:
             "two at least, one to train on and one to choose by",
             "name a method",
         )
-    given = estimated(x, labels, got.given, clf.seed)
-    judge = judged_by(clf, labels, given)
-    remarks = doubts(x, labels, judge, clf.seed)
+    facts = known(x, labels, got.given, clf.seed)
+    judge = facts.judge(clf.law, labels)
+    given, remarks = facts.values, facts.remarks + doubts(x, labels, judge, clf.seed)
     tables, sources = portfolio.read()
     table = None if select.biased(judge) else tables.get(labels.kind)  # a table knows the kind's own law
     learned = None if table is None else portfolio.learn(table, describe(labels, x.cpu().numpy(), given))
     first = select.default(labels.kind, judge) if table is None else table.criterion
     names = (clf.choose_by,) if clf.choose_by else select.in_turn(first, labels.kind, judge)
     candidates = select.short_list(labels.kind, judge) if learned is None else learned.methods
-    order = torch.randperm(len(labels), generator=rng(clf.seed, "auto"))
-    held, train = order[: max(1, len(order) // 5)].sort().values, order[max(1, len(order) // 5) :].sort().values
+    train, held, leak = hold_out(group, clf.seed)
+    remarks += [leak] if leak else []
+    if got.w is not None:
+        remarks.append("every held-out observation counts alike in the criterion: weights are for training alone")
     train_rows, (held_rows, measured_on) = labels.cover(train)[0], labels.cover(held)
+    clf.scores_ = {candidate: {} for candidate in candidates}  # in this order, whoever fails first
     jobs = []
     for candidate in candidates:
         objective = clf._named(candidate, labels)
+        ours = (facts.guessed | set(objective.estimated)) & givers.required(objective, clf._law(objective, labels))
         try:
             law, values = clf._bound(objective, x, labels, given)
-        except RefusedError as error:  # these labels are out of its reach, whatever is given
+        except (InputError, NeedError) as error:
+            if not ours and not isinstance(error, RefusedError):
+                raise  # what was given is at fault, not an estimate of ours nor the reach of the method
             clf.scores_[candidate] = {"error": str(error)}
             continue
         values = {k: (v[train_rows] if k in PER_ROW else v) for k, v in values.items()}
@@ -108,21 +116,12 @@ def choose(clf: Learner, got: Admitted) -> tuple[Objective, dict[str, Any]]:
     if why:
         remarks.append(f"{why}: {name or best} instead")
     clf.choice_ = card(
-        labels.kind, best, name, clf.scores_, table, learned, sources, tuple(remarks), bool(clf.choose_by)
+        *(labels.kind, best, candidates[0], name, clf.scores_, table, learned, sources, tuple(remarks)),
+        asked=bool(clf.choose_by),
     )
     objective = clf._named(best, labels)
     wanted = givers.required(objective, clf._law(objective, labels))
     return objective, {k: v for k, v in given.items() if k in wanted}
-
-
-def judged_by(clf: Learner, labels: Labels, given: Mapping[str, Any]) -> Law | type[Law]:
-    """The law by which candidates are measured: one for all of them."""
-    return filled(clf.law if clf.law is not None else law_of(labels, given), labels, given)
-
-
-def at(judge: Law | type[Law], rows: Tensor) -> Law | type[Law]:
-    """A judge at some rows."""
-    return judge.at(rows) if isinstance(judge, Law) else judge
 
 
 def doubts(x: Tensor, labels: Labels, judge: Law | type[Law], seed: int) -> list[str]:
@@ -134,19 +133,3 @@ def doubts(x: Tensor, labels: Labels, judge: Law | type[Law], seed: int) -> list
         return []
     warnings.warn(found.line(), DoubtedLawWarning, stacklevel=4)
     return [found.line()]
-
-
-def estimated(x: Tensor, labels: Labels, given: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Estimators for the needs of the kind that nobody gave; their values are kept in needs_."""
-    defaults: dict[str, Any] = {}
-    if labels.kind == "noisy":
-        defaults = {"transition": estimate.TransitionConfidentJoint(), "noise_rate": estimate.NoiseRate()}
-    elif labels.kind == "pu":
-        defaults = {"prior": estimate.PriorDEDPUL()}
-    # one estimate for all candidates and for the law that judges them, also where the user gave an Estimator
-    return {
-        name: value.estimate(x.flatten(1).numpy(), labels, seed=seed)
-        if isinstance(value, Estimator) and value.need == name
-        else value
-        for name, value in {**defaults, **given}.items()
-    }

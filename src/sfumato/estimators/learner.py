@@ -17,7 +17,7 @@ from sfumato.choice import Choice
 from sfumato.core.errors import ParameterError, RefusedError
 from sfumato.core.streams import rng
 from sfumato.data.encoder import TableEncoder
-from sfumato.judge import filled
+from sfumato.judge import at, filled
 from sfumato.labels import Labels, Law
 from sfumato.learn.objective import Objective
 from sfumato.train import learned
@@ -25,6 +25,7 @@ from sfumato.train import needs as givers
 from sfumato.train.assembly import PER_ROW
 from sfumato.train.loop import Run
 from sfumato.train.networks import build
+from sfumato.train.pool import banks_of, on_cpu
 from sfumato.train.progress import Bar
 from sfumato.train.store import Store
 from sfumato.train.world import join
@@ -32,6 +33,7 @@ from sfumato.train.world import join
 from .auto import choose
 from .door import Admitted, admit, check_kind, check_streamed, sampling
 from .fitted import Fitted
+from .hold_out import together
 
 
 class Learner(Fitted):
@@ -56,9 +58,9 @@ class Learner(Fitted):
     ) -> Self:
         """Train on X (rows) and labels.
 
-        Args: X (n, d) or (n, c, h, w) array, tensor or data frame; labels of any kind (a plain array counts as noisy
-        labels); sample_weight (n,) >= 0; group (n,) integers; target, outliers: side streams of rows, for methods
-        that name them.
+        Args: X (n, d) or (n, c, h, w) array, tensor, data frame, or rows on disk (``sf.data.open_rows``); labels of any
+        kind (a plain array counts as noisy labels); sample_weight (n,) >= 0; group (n,) integers; target, outliers:
+        side streams of rows, for methods that name them.
         """
         labels = self._read(labels, fresh=True)
         if isinstance(X, Store):
@@ -78,7 +80,7 @@ class Learner(Fitted):
         self.scores_: dict[str, Any] = {}
         self.choice_: Choice | None = None
         if self.method == "auto":
-            objective, given = choose(self, got)
+            objective, given = choose(self, got, together(labels, len(x)))
             got = replace(got, given=given)
         else:
             objective = self.method if isinstance(self.method, Objective) else self._named(self.method, got.labels)
@@ -189,12 +191,12 @@ class Learner(Fitted):
         self.history_ = run.history
         # cloned: use("chosen") writes into the networks, and must not write over the last epoch
         self.last_ = [{k: v.cpu().clone() for k, v in net.state_dict().items()} for net in run.final()]
-        self.chosen_ = None if run.best is None else run.best[2]
+        self.chosen_ = None if run.best is None else [{k: v.cpu() for k, v in state.items()} for state in run.best[2]]
         self.chosen_epoch_ = None if run.best is None else run.best[1]
         self.networks_ = [net.cpu().eval() for net in run.final()]
         self.banks_ = banks_of(run)
         if not learned.named(run):  # a law that is learned row by row is known where rows are: law_ stays its class
-            self.law_ = learned.law_on(run, x) or self.law_
+            self.law_ = on_cpu(learned.law_on(run, x)) or self.law_
             self.head_ = objective.head_for(self.law_)  # a decision rule may look at what was learned
         return self.use(self.epoch)
 
@@ -204,13 +206,8 @@ class Learner(Fitted):
         name = self.choose_by or select.default(labels.kind, law)
 
         def measure(run: Run) -> float:
-            found = learned.law_on(run, x) or (law.at(held) if isinstance(law, Law) else law)
-            return float(select.criterion(name, self._averaged(objective, run.logits(x), banks_of(run)), labels, found))
+            found = on_cpu(learned.law_on(run, x)) or at(law, held)
+            each = [z.cpu() for z in run.logits(x)]  # labels and laws are there
+            return float(select.criterion(name, self._averaged(objective, each, banks_of(run)), labels, found))
 
         return measure
-
-
-def banks_of(run: Run) -> list[Any]:
-    """Per member the memory that decisions look at, by name; None where they look at none."""
-    looked = [run.objective.looked_at(memory["bank"]) for memory in run.memory]
-    return [None if bank is None else {name: v.detach().cpu() for name, v in bank.items()} for bank in looked]

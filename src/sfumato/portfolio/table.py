@@ -17,6 +17,7 @@ from sfumato.core.errors import FileError
 
 FORMAT = 2
 FILE = "table.json"
+_BEYOND = 1e100  # standard deviations: the squares of larger ones are not all finite
 Floats = NDArray[np.float64]
 
 
@@ -65,13 +66,13 @@ class Table:
         )
 
     def nearness(self, phi: Floats) -> Floats:
-        """(Q, C) weights of the cells for meta-features phi (Q, F), each row summing to one; NaN = not known, which
-        tells nothing.
+        """(Q, C) weights of the cells for meta-features phi (Q, F), each row summing to one; what is not known (NaN) or
+        beyond all numbers that a cell can be near to tells nothing.
         """
         spread = self.phi.std(0)
         told = spread > 1e-9  # a feature that never varied cannot say what is near
         z = (phi[:, None, told] - self.phi[None, :, told]) / spread[told]
-        distance = np.nan_to_num(z**2).sum(2) / max(1, int(told.sum()))
+        distance = (np.where(np.abs(z) < _BEYOND, z, 0) ** 2).sum(2) / max(1, int(told.sum()))
         w = np.exp(-0.5 * (distance - distance.min(1, keepdims=True)))
         return np.asarray(w / w.sum(1, keepdims=True))
 

@@ -32,8 +32,8 @@ class Data:
 
 @dataclass
 class Job:
-    """One run: which labels, which rows, which objective, network and settings; ``watch``, told after each epoch, must
-    be picklable where processes do the work.
+    """One run: which labels, which rows (their numbers, or a mask), which objective, network and settings; ``watch``,
+    told after each epoch, must be picklable where processes do the work.
     """
 
     objective: Objective
@@ -69,6 +69,8 @@ def do(job: Job, data: Data) -> Outcome:
     start = time.process_time()
     labels = data.labels[job.labels]
     obs = torch.arange(len(labels)) if job.rows is None else job.rows
+    if obs.dtype == torch.bool:
+        obs = obs.nonzero().squeeze(1)
     (rows, mine), law = labels.cover(obs), job.law
     if isinstance(law, Law):
         law = law.at(rows)
@@ -103,18 +105,30 @@ def do(job: Job, data: Data) -> Outcome:
 
 
 def predict(objective: Objective, nets: list[nn.Module], law: Any, labels: Labels, X: Tensor, run: Run) -> Tensor:
-    """log P(truth | x), averaged over members as probabilities."""
-    known = None if learned.named(run) else learned.law_on(run, X)  # a decision rule may look at what was learned
-    head = objective.head_for(known or (law if law is not None else objective.law_for(labels)))
-    each = [
-        objective.decoded(z, head, objective.looked_at(m["bank"]))
-        for z, m in zip(run.logits(X, nets), run.memory, strict=True)
-    ]
+    """log P(truth | x), averaged over members as probabilities, on the processor whatever device trained."""
+    found = None if learned.named(run) else on_cpu(learned.law_on(run, X))
+    # a decision rule may look at what was learned
+    head = objective.head_for(found or (law if law is not None else objective.law_for(labels)))
+    each = [objective.decoded(z.cpu(), head, bank) for z, bank in zip(run.logits(X, nets), banks_of(run), strict=True)]
     return (
         each[0]
         if len(each) == 1
         else torch.logsumexp(torch.stack(each), 0) - float(torch.tensor(float(len(each))).log())
     )
+
+
+def on_cpu(law: Law | None) -> Law | None:
+    """A law that a run has learned, with its tensors where labels and predictions are."""
+    if law is None:
+        return None
+    fields = {name: getattr(law, name) for name in law.needs()}
+    return type(law).bound(**{name: v.cpu() if isinstance(v, Tensor) else v for name, v in fields.items()})
+
+
+def banks_of(run: Run) -> list[Any]:
+    """Per member the memory that decisions look at, by name, on the processor; None where they look at none."""
+    looked = [run.objective.looked_at(memory["bank"]) for memory in run.memory]
+    return [None if bank is None else {name: v.detach().cpu() for name, v in bank.items()} for bank in looked]
 
 
 def run_jobs(jobs: Sequence[Job], data: Data, workers: int | Executor = 1) -> Iterator[Outcome]:
