@@ -75,6 +75,14 @@ def test_what_is_taken_by_number_is_the_slice(labels: Any) -> None:
 
 
 @pytest.mark.parametrize("labels", ALL, ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize(
+    "index", [[2, 0], np.array([2, 0]), slice(1, 3), torch.tensor([True, False, True, False]), torch.tensor([-1, 0])]
+)
+def test_what_is_taken_otherwise_is_the_slice_too(labels: Any, index: Any) -> None:
+    assert torch.equal(_first(labels.taken(index)), _first(labels[index]))
+
+
+@pytest.mark.parametrize("labels", ALL, ids=lambda x: type(x).__name__)
 def test_one_number_is_a_slice_of_one(labels: Any) -> None:
     assert len(labels[2]) == 1 and torch.equal(_first(labels[2]), _first(labels)[2:3])
     assert torch.equal(_first(labels[-1]), _first(labels)[3:])

@@ -53,6 +53,17 @@ def test_the_mean_in_one_operation_is_the_mean(w: torch.Tensor | None) -> None:
     torch.testing.assert_close(*slopes, rtol=1e-15, atol=0)
 
 
+def test_the_mean_is_that_of_soft_targets_too() -> None:
+    z, target = logits(), torch.softmax(logits(seed=1), 1)
+    torch.testing.assert_close(L.mean_cross_entropy(z, target, None), L.cross_entropy(z, target).mean())
+
+
+@pytest.mark.parametrize("w", [None, torch.ones(7, dtype=torch.float64)])
+def test_a_code_that_is_no_class_is_not_left_out_in_silence(w: torch.Tensor | None) -> None:
+    with pytest.raises(IndexError):
+        L.mean_cross_entropy(logits(), torch.tensor([0, 1, 2, 3, 0, 1, -100]), w)
+
+
 def test_generalised_cross_entropy_runs_from_the_log_loss_to_the_mean_absolute_error() -> None:
     z = logits()
     torch.testing.assert_close(L.gce_losses(z, 1.0), L.mae_losses(z), rtol=1e-13, atol=1e-15)

@@ -10,10 +10,16 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save as pack
+from torch import nn
 
 from sfumato.core.errors import FileError
+from sfumato.labels import Noisy
 from sfumato.parts import files
-from sfumato.train import checkpoint
+from sfumato.train import checkpoint, resume
+from sfumato.train.config import Config
+from sfumato.train.loop import Run
+from sfumato.train.networks import build
+from tests.checks.toys import Plain
 
 TENSORS = {
     "a": torch.arange(6).reshape(2, 3),
@@ -120,3 +126,98 @@ def test_digests_tell_values_types_and_order_apart() -> None:
     ]
     assert len(set(found)) == len(found)
     assert checkpoint.digest(a) == checkpoint.digest(a.clone())
+    assert checkpoint.digest(torch.arange(6).reshape(2, 3).T) == checkpoint.digest(
+        torch.arange(6).reshape(2, 3).T.clone()
+    )
+
+
+def test_a_file_is_known_by_its_size_and_by_pieces_of_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f"
+    content = bytearray(range(256)) * 400  # 25 pieces
+
+    def found(blocks: int = 1) -> str:
+        path.write_bytes(content)
+        return checkpoint.sampled(path, blocks)
+
+    whole = found()
+    assert found() == whole
+    for at in (0, 50_000, len(content) - 1):
+        content[at] ^= 1
+        assert found() != whole
+        content[at] ^= 1
+    monkeypatch.setattr(checkpoint, "PLACES", 3)
+    few = found()
+    content[len(content) - 1] ^= 1  # the end is always among them
+    assert found() != few
+    content.append(0)
+    assert found() != few
+    seen: list[int] = []
+    monkeypatch.setattr(checkpoint.hashlib, "sha256", lambda: Counted(seen))
+    checkpoint.sampled(path, 1)
+    checkpoint.sampled(path, 10)  # one piece of every block at least
+    assert seen == [4, 11]
+
+
+class Counted:
+    def __init__(self, seen: list[int]) -> None:
+        self.seen = seen
+        seen.append(-1)  # the size
+
+    def update(self, _: bytes) -> None:
+        self.seen[-1] += 1
+
+    def hexdigest(self) -> str:
+        return ""
+
+
+# ---------------------------------------------------------------- of a run
+
+X = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+
+
+def fresh(name: Any = "mlp", hidden: tuple[int, ...] = (8,), dropout: float = 0.0) -> Run:
+    config = Config(epochs=2, batch_size=20)
+    labels = Noisy((X[:, 0] > 0).long(), 2)
+    return Run(X, labels, Plain(), lambda m: build(name, (5,), 2, m, hidden, dropout), config)
+
+
+@pytest.mark.parametrize(
+    "other", [{"hidden": (9,)}, {"dropout": 0.5}, {"name": "linear"}, {"name": nn.Sequential(nn.Linear(5, 2))}], ids=str
+)
+def test_a_checkpoint_of_another_network_is_refused(other: dict[str, Any], tmp_path: Path) -> None:
+    fresh().fit(save=tmp_path / "c", stop_after=1)
+    assert fresh().fit(save=tmp_path / "c").epoch == 2
+    with pytest.raises(FileError, match="network"):
+        fresh(**other).fit(save=tmp_path / "c")
+
+
+def test_what_a_network_is_called_has_no_address() -> None:
+    class Told(nn.Linear):
+        def extra_repr(self) -> str:
+            return repr(object())
+
+    assert resume.told(Told(2, 2)) == resume.told(Told(2, 2)) != resume.told(Told(2, 3))
+
+
+def test_data_are_looked_at_once_for_all_checkpoints_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    digest = checkpoint.digest
+    monkeypatch.setattr(checkpoint, "digest", lambda *values: calls.append(1) or digest(*values))
+    fresh().fit(save=tmp_path / "c", save_seconds=0)
+    assert len(calls) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    run = fresh()
+    with pytest.raises(FileError, match="cannot be written"):
+        run.fit(save=tmp_path / "file" / "c")
+    assert not run.history
+    with pytest.raises(FileError, match="cannot be written"):
+        checkpoint.write_atomic(tmp_path / "file" / "c", b"x")
+    with pytest.raises(FileError, match="folder"):
+        checkpoint.check_writable(tmp_path)
+    checkpoint.check_writable(tmp_path / "new" / "c")
+    assert list((tmp_path / "new").iterdir()) == []

@@ -52,6 +52,14 @@ class Halved(Plain):
 
 
 @dataclass
+class Crossed(Plain):
+    """The plain gradients in an order of memory that is not their weights'."""
+
+    def gradient(self, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: g.t().contiguous().t() for name, g in gradients.items()}
+
+
+@dataclass
 class AllAtOnce(Plain):
     """Two drawings that are due at the same step, the first one."""
 
@@ -140,6 +148,12 @@ def test_the_optimiser_steps_on_what_the_hook_returns() -> None:
     )
     for name, value in weights(one.fit(stop_after=5)).items():
         torch.testing.assert_close(value, weights(two.fit(stop_after=5) if name == "body.0.weight" else two)[name])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_order_of_memory_of_what_the_hook_returns_says_nothing(optimizer: str) -> None:
+    one, two = (make(objective, optimizer=optimizer).fit() for objective in (Crossed(), Plain()))
+    assert all(torch.equal(value, weights(two)[name]) for name, value in weights(one).items())
 
 
 def test_batch_norm_begins_anew_with_its_layer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 from collections.abc import Callable
@@ -315,6 +316,32 @@ def test_the_chosen_weights_are_those_of_the_best_epoch() -> None:
     assert torch.equal(torch.cat([t.flatten() for t in run.best[2][0].values()]), seen[1])
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_weights_that_are_not_kept_row_by_row_resume_with_the_same_bits(optimizer: str, tmp_path: Path) -> None:
+    images = torch.randn(30, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+
+    def last(m: int) -> nn.Module:
+        parts = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3)
+        return build(lambda: nn.Sequential(*parts), (3, 4, 4), 3, m).to(memory_format=torch.channels_last)
+
+    start = copy.deepcopy(last(0))
+
+    def fresh() -> Run:
+        config = Config(epochs=3, batch_size=8, lr=0.01, optimizer=optimizer)
+        return Run(images, S, Plain(), lambda _: copy.deepcopy(start), config, law=ClassConditional)
+
+    whole = fresh().fit()
+    fresh().fit(stop_after=5, save=tmp_path / "run")
+    assert torch.equal(weights(whole), weights(fresh().fit(save=tmp_path / "run")))
+
+
+def test_a_criterion_that_is_no_number_is_never_the_best() -> None:
+    scores = iter([float("nan"), 1.0, float("nan"), 2.0, 0.0, 0.0])
+    run = make(epochs=6).fit(validate=lambda run: next(scores), patience=2)
+    assert run.best is not None and run.best[:2] == (2.0, 4) and run.epoch == 6
+    assert make().fit(validate=lambda run: float("nan")).best is None
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -361,6 +388,24 @@ def test_ctrl_c_saves_and_then_interrupts(tmp_path: Path) -> None:
     assert torch.equal(weights(make().fit(save=path)), weights(make().fit()))
 
 
+def test_ctrl_c_after_the_last_step_is_not_lost(tmp_path: Path) -> None:
+    def interrupt(run: Run) -> None:
+        if run.epoch == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        make().fit(save=tmp_path / "run", on_epoch=interrupt)
+    again = make()
+    again.load(tmp_path / "run")
+    assert again.epoch == 3
+
+
+def test_a_handler_that_python_did_not_set_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: pytest.fail("a handler was set"))
+    assert make(epochs=1).fit().epoch == 1
+
+
 def test_a_risk_that_is_not_finite_stops_the_run() -> None:
     @dataclass
     class Burst(Objective):
@@ -378,6 +423,56 @@ def test_a_missing_side_stream_is_named_before_training() -> None:
 
     with pytest.raises(ParameterError, match="Sides needs a side stream 'target'"):
         make(Sides(), sides={"outliers": X})
+
+
+def test_side_rows_come_in_whole_passes_where_batches_differ_in_size() -> None:
+    seen = torch.zeros(29)
+
+    @dataclass
+    class Look(Objective):
+        law = ClassConditional
+
+        def risk(self, z: Tensor, target: Tensor) -> Tensor:
+            assert len(target) == len(z)
+            seen.index_add_(0, target[:, 0].long(), torch.ones(len(target)))
+            return z.mean()
+
+    side = torch.arange(29.0)[:, None].expand(29, 4)
+    make(Look(), epochs=40, batch_size=8, sides={"target": side}).fit()  # batches of 8, 8, 7 and 7
+    assert seen.sum() == 40 * 30 and seen.max() - seen.min() <= 8
+
+
+def test_a_learned_need_that_draws_draws_the_same_again() -> None:
+    class OfRows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.matrix, self.drop = Matrix(3), nn.Dropout(0.5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.matrix() + self.drop(x[:, :1]).mean()  # type: ignore[no-any-return]
+
+    class Whole(Matrix):
+        def forward(self) -> Tensor:
+            return nn.functional.dropout(super().forward())
+
+    @dataclass
+    class Learn(Objective):
+        law = ClassConditional
+        learned = ("transition", "confusion")
+
+        def learns(self, k: int) -> dict[str, nn.Module]:
+            return {"transition": OfRows(), "confusion": Whole(k)}
+
+        def risk(self, transition: Tensor, confusion: Tensor, z: Tensor, s: Any) -> Tensor:
+            return cross_entropy(z @ transition @ confusion, s.y).mean()
+
+    found = []
+    for seed in (1, 2):
+        run = make(Learn())
+        assert run.draws
+        torch.manual_seed(seed)
+        found.append(weights(run.fit()))
+    assert torch.equal(*found)
 
 
 def test_a_row_may_be_drawn_by_sampling_weights() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sfumato.core.errors import ParameterError, ShapeError
-from sfumato.train.networks import MLP, Linear, ResNet, build, draws, last_linear, still
+from sfumato.train.networks import MLP, Linear, ResNet, build, draws, dropping, last_linear, still
 
 
 def _weights(net: nn.Module) -> torch.Tensor:
@@ -89,6 +89,13 @@ def shaken_by_a_hook() -> nn.Module:
     return net
 
 
+def shaken_by_a_forward_of_its_own() -> nn.Module:
+    net = nn.Linear(4, 3)
+    old = net.forward
+    net.forward = lambda x: old(nn.functional.dropout(x))  # type: ignore[method-assign]
+    return net
+
+
 @pytest.mark.parametrize(
     ("net", "expected"),
     [
@@ -101,7 +108,15 @@ def shaken_by_a_hook() -> nn.Module:
         (nn.Sequential(Noisy(4, 3)), True),  # a layer derived from a quiet one is not known to be quiet
         (nn.RReLU(), True),
         (shaken_by_a_hook(), True),
+        (shaken_by_a_forward_of_its_own(), True),
     ],
 )
 def test_only_networks_known_to_draw_nothing_count_as_quiet(net: nn.Module, expected: bool) -> None:
     assert draws(net) is expected
+
+
+def test_layers_that_drop_are_found_and_those_that_do_not_are_not_taken_for_them() -> None:
+    assert isinstance(dropping(MLP(4, 3, (5,), 0.1)), nn.Dropout)
+    assert dropping(nn.Sequential(nn.LSTM(4, 3, 2, dropout=0.5))) is not None
+    quiet = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.0), nn.GroupNorm(1, 3), nn.MultiheadAttention(4, 2))
+    assert dropping(quiet) is None and draws(quiet)

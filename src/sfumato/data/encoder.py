@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sfumato.core.errors import FileError, InputError, ParameterError, ShapeError, TableError
+from sfumato.core.errors import FileError, InputError, ParameterError, RefusedError, ShapeError, TableError
 from sfumato.train.store import Store, moments
 
 from .arrays import CHUNK, check_array
@@ -82,6 +82,12 @@ class TableEncoder:
         self.mean_, self.scale_ = np.asarray(scaler.mean_, np.float64), np.asarray(scaler.scale_, np.float64)
 
     def _fit_store(self, store: Store) -> Self:
+        if len(store.row_shape) not in (1, 3):
+            raise ShapeError(
+                f"rows on disk of shape {store.row_shape}",
+                "rows of shape (d,), or (c, h, w) for images",
+                "write the file in that shape",
+            )
         if not self.standardise:
             self.shape_, self.columns_ = store.row_shape, None
             self.mean_, self.scale_ = np.zeros(store.row_shape[0]), np.ones(store.row_shape[0])
@@ -114,6 +120,12 @@ class TableEncoder:
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """The features of the rows of X, float32."""
+        if isinstance(X, Store):
+            raise RefusedError(
+                "rows on disk where their features are asked for as one array",
+                "rows in memory",
+                "load them, or use stream(X), which leaves them on disk",
+            )
         frame = frame_columns(X)
         self.missing_, self.unseen_ = {}, {}
         if self.columns_ is not None:

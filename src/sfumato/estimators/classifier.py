@@ -21,8 +21,9 @@ class Classifier(ClassifierMixin, Learner):
 
     Args:
         method: a name (``sfumato methods`` lists them), an Objective, or "auto": a short list, learned from a grid of
-            small runs, is trained and the best by a criterion on held-out weak labels is kept; the naive baseline is
-            always in the list, and ``choice_`` says what was tried, why, and what the choice may cost.
+            small runs, is trained and the best by a criterion on held-out weak labels, which all count alike there, is
+            kept; the naive baseline is always in the list, and ``choice_`` says what was tried, why, and what the
+            choice may cost.
         network: "linear", "mlp", "residual" (frozen features), "resnet" (images), a torch module, or a factory (shape,
             width) -> module. A method that is solved in one go has a predictor of its own, and no use for network,
             epochs, batch_size, lr, weight_decay, optimizer and checkpoint.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+import torch.distributed as dist
 from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
 from torch import Tensor, nn
 
@@ -18,7 +19,6 @@ from sfumato.judge import filled
 from sfumato.labels import Labels
 from sfumato.learn.objective import Objective
 from sfumato.train.store import Store
-from sfumato.train.world import join
 
 from .settings import Settings
 
@@ -122,9 +122,12 @@ class Fitted(Settings, ABC):
         return select.criterion(name, log_p, labels, law)
 
     def save(self, path: str | Path) -> None:
-        """Write a model directory: model.safetensors and model.json, no pickle."""
+        """Write a model directory: model.safetensors and model.json, no pickle; of processes that trained it together
+        the first one writes.
+        """
         from sfumato.models import save
 
         self._fitted()
-        if not self.parallel or join().rank == 0:
+        together = self.parallel and dist.is_available() and dist.is_initialized()  # not so where it was unpickled
+        if not together or dist.get_rank() == 0:
             save(self, Path(path))

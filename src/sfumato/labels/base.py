@@ -74,9 +74,12 @@ class Labels:
         return obs, self.taken(obs)
 
     def taken(self, obs: Tensor) -> Self:
-        """The observations with these numbers, none below 0: of wide rows ten times sooner than ``self[obs]``."""
+        """``self[obs]``, and for a tensor of numbers none below 0 ten times sooner where rows are wide."""
         own = {name: value for name in self.columns if (value := getattr(self, name)) is not None}
-        return self._replaced({name: value.index_select(0, obs) for name, value in own.items()})
+        try:  # asked at every step: what is no such tensor is found out by failing, which costs a batch nothing
+            return self._replaced({name: value.index_select(0, obs) for name, value in own.items()})
+        except (TypeError, RuntimeError, IndexError):
+            return self[obs]
 
     def sizes(self) -> Tensor:
         """(len,) how many rows each observation speaks of."""

@@ -19,8 +19,7 @@ FORMAT = 1
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write, fsync and rename over ``path``: a reader sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="." + path.name)
+    handle, temporary = _beside(path)
     try:
         with os.fdopen(handle, "wb") as f:
             f.write(data)
@@ -31,6 +30,24 @@ def write_atomic(path: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _beside(path: Path) -> tuple[int, str]:
+    """A new temporary file in the folder of ``path``, which is made where it is missing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.mkstemp(dir=path.parent, prefix="." + path.name)
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error}", "a path in a folder that may be written to") from None
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path where no file can be written, before there is anything to lose; makes its folder."""
+    if path.is_dir():
+        raise FileError(f"{path} is a folder", "the path of a file")
+    handle, temporary = _beside(path)
+    os.close(handle)
+    Path(temporary).unlink()
 
 
 def save(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:

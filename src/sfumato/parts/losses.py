@@ -14,6 +14,7 @@ from torch import Tensor
 from sfumato.core.errors import ParameterError
 from sfumato.labels.heads import log_softmax
 
+NO_CODE = -(2**63)  # PyTorch leaves targets of -100 out of a mean unless another number is named for it
 LOG_ZERO = math.log(1e-4)  # what reverse cross entropy takes for log 0
 
 
@@ -35,17 +36,18 @@ def softplus(z: Tensor) -> Tensor:
 def cross_entropy(z: Tensor, target: Tensor) -> Tensor:
     """(n,) - sum_k target_k log p_k; target (n, K) probabilities or (n,) codes."""
     if target.ndim == 1:
-        return F.nll_loss(log_softmax(z), target, reduction="none")  # the bits of a gather, in fewer operations
+        # the bits of a gather, in fewer operations
+        return F.nll_loss(log_softmax(z), target, ignore_index=NO_CODE, reduction="none")
     return -(target * log_softmax(z)).sum(1)
 
 
-def mean_cross_entropy(z: Tensor, codes: Tensor, w: Tensor | None) -> Tensor:
-    """mean_i of - log p_{y_i}, each counted w_i times; without weights in one operation, since for an MLP of one hidden
-    layer the separate mean, there and back, is a seventieth of the whole step.
+def mean_cross_entropy(z: Tensor, target: Tensor, w: Tensor | None) -> Tensor:
+    """The mean of ``cross_entropy``, each counted w_i times; of codes without weights in one operation, since for an
+    MLP of one hidden layer the separate mean, there and back, is a seventieth of the whole step.
     """
-    if w is None:
-        return F.nll_loss(log_softmax(z), codes)
-    return mean(cross_entropy(z, codes), w)
+    if w is None and target.ndim == 1:
+        return F.nll_loss(log_softmax(z), target, ignore_index=NO_CODE)
+    return mean(cross_entropy(z, target), w)
 
 
 def log_losses(z: Tensor) -> Tensor:

@@ -93,7 +93,7 @@ class Assembly:
         self.learned = [learned.made(self, member) for member in range(objective.members)]
         self.learns = any(len(modules) for modules in self.learned)
         self.named |= learned.named(self)
-        self.draws = False
+        self.draws = any(draws(module) for modules in self.learned for module in modules.values())
         self.nets = [self._network(build, m) for m in range(objective.members)]
         self.teachers = (
             [self._copied(net) for net in self.nets]
@@ -173,6 +173,11 @@ class Assembly:
         """
         return self.labels.places(obs)
 
+    @cached_property
+    def tallest(self) -> int:
+        """How many rows the largest batch shows."""
+        return max(int(self.sampler.sizes[batch].sum()) for batch in self.sampler.epoch(0))
+
     # ------------------------------------------------------------------ small services to the words
 
     def rows_of(self, at: Tensor) -> Tensor:
@@ -184,14 +189,17 @@ class Assembly:
         return generator(self, purpose, *place)
 
     def seed_dropout(self, *place: int) -> None:
-        """Dropout draws from the default generator: point it at this step's stream (fit puts the user's state back
-        at the end). Networks that are known to draw nothing go without.
+        """Dropout draws from the default generator: point it at this step's stream, in each process its own (fit puts
+        the user's state back at the end). Networks and learned needs that are known to draw nothing go without.
+        Place: epoch, step, member, and for a pass of the hook's own its number, for a learned need one below zero;
+        member -1 stands for the needs that all rows share.
         """
         if not self.draws:
             return
-        number = streams.key(self.config.seed, "dropout", *place)
+        number = streams.key(self.config.seed, "dropout", *place, *(() if self.world is None else (self.world.rank,)))
         if self.device.type == "cuda":
-            torch.cuda.default_generators[self.device.index or 0].manual_seed(number)
+            at = torch.cuda.current_device() if self.device.index is None else self.device.index
+            torch.cuda.default_generators[at].manual_seed(number)
         else:
             torch.default_generator.manual_seed(number)
 
@@ -213,6 +221,8 @@ class Assembly:
         filled = self.constants(at)
         filled["s"], filled["w"] = s, None if self.w is None else self.w[obs]
         place, slot = (self.epoch, self.step), self.slots(obs)
+        if self.learns:
+            self.seed_dropout(*place, -1)
         members = [Words(self, m, at, slot, place, self.with_learned(filled, m)) for m in range(len(self.nets))]
         for m, words in enumerate(members):
             words.others = members[:m] + members[m + 1 :]

@@ -15,6 +15,10 @@ MEMORIES = ("full", "half")
 PRECISIONS = ("float32", "bfloat16", "float64")
 
 
+def _number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class Config:
     """Training settings.
@@ -44,9 +48,9 @@ class Config:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Real) or value % 1 != 0 or value < low:
                 raise ParameterError(f"{name} = {value!r}", f"an integer of at least {low}")
-        if not (isinstance(self.lr, Real) and self.lr > 0 and math.isfinite(self.lr)):
+        if not (_number(self.lr) and self.lr > 0 and math.isfinite(self.lr)):
             raise ParameterError(f"lr = {self.lr!r}", "a positive number")
-        if not (isinstance(self.weight_decay, Real) and self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
+        if not (_number(self.weight_decay) and self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
             raise ParameterError(f"weight_decay = {self.weight_decay!r}", "a number >= 0")
         for name, allowed in (
             ("optimizer", OPTIMIZERS),
@@ -57,11 +61,9 @@ class Config:
             if getattr(self, name) not in allowed:
                 raise ParameterError(f"{name} = {getattr(self, name)!r}", f"one of {allowed}")
         for name in ("average", "teacher"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < 1:
-                raise ParameterError(
-                    f"{name} = {value!r}", "a decay in [0, 1)" + (", or None" if name == "average" else "")
-                )
+            value, none = getattr(self, name), name == "average"
+            if not (_number(value) and 0 <= value < 1) and not (none and value is None):
+                raise ParameterError(f"{name} = {value!r}", "a decay in [0, 1)" + (", or None" if none else ""))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ParameterError(f"seed = {self.seed!r}", "an integer >= 0")
         self._check_device()

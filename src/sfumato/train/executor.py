@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -34,13 +36,18 @@ class InTurn(Executor):
     """One after the other, in this process."""
 
     def map(self, function: Callable[[Any, Any], Any], items: Sequence[Any], shared: Any) -> Iterator[Any]:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # sums in another order would change the last bits
-        try:
-            for item in items:
-                yield function(item, shared)
-        finally:
-            torch.set_num_threads(threads)
+        for item in items:
+            yield _by_one_thread(function, item, shared)
+
+
+def _by_one_thread(function: Callable[[Any, Any], Any], item: Any, shared: Any) -> Any:
+    """function(item, shared); whoever asked for it keeps its threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in another order would change the last bits
+    try:
+        return function(item, shared)
+    finally:
+        torch.set_num_threads(threads)
 
 
 _function: Callable[[Any, Any], Any] | None = None
@@ -54,8 +61,28 @@ def _begin(function: Callable[[Any, Any], Any], shared: Any) -> None:
 
 
 def _one(item: Any) -> Any:
+    """Work of a process; an error that would not survive the way back travels as its text."""
     assert _function is not None
-    return _function(item, _shared)
+    try:
+        return _function(item, _shared)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            raise RuntimeError(f"{type(error).__qualname__}: {error}") from error
+        raise
+
+
+@contextlib.contextmanager
+def _one_thread_begun() -> Iterator[None]:
+    """Processes that begin here have one thread for each of their libraries; this one's environment stays as it was."""
+    given = os.environ.get("OMP_NUM_THREADS")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ["OMP_NUM_THREADS"]
 
 
 @dataclass(frozen=True)
@@ -68,15 +95,20 @@ class Processes(Executor):
 
     workers: int
 
+    def __post_init__(self) -> None:
+        counted(self.workers)
+
     def map(self, function: Callable[[Any, Any], Any], items: Sequence[Any], shared: Any) -> Iterator[Any]:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        if not len(items):
+            return
         context = torch.multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["sfumato.train.pool"])
         with ProcessPoolExecutor(min(self.workers, len(items)), context, _begin, (function, shared)) as pool:
-            futures: list[Future[Any]] = [pool.submit(_one, item) for item in items]
+            with _one_thread_begun():
+                futures: deque[Future[Any]] = deque(pool.submit(_one, item) for item in items)
             try:
-                for future in futures:
-                    yield future.result()
+                while futures:  # a result that was handed out is not kept
+                    yield futures.popleft().result()
             except BrokenProcessPool:
                 raise ParameterError(
                     "a worker process ended before its run did",
@@ -112,7 +144,8 @@ class Ray(Executor):
         started = not ray.is_initialized()
         if started:
             if self.address is None:
-                ray.init(num_cpus=self.workers, include_dashboard=False, log_to_driver=False)
+                # "local": whatever cluster RAY_ADDRESS names
+                ray.init(address="local", num_cpus=self.workers, include_dashboard=False, log_to_driver=False)
             else:
                 try:
                     ray.init(address=self.address, log_to_driver=False)
@@ -137,13 +170,17 @@ class Ray(Executor):
         with self.joined() as ray:
             task = ray.remote(work)
             stored = ray.put(shared)
-            waiting: list[Any] = []
-            for item in items:  # no more than ``workers`` at a time, whatever the size of the cluster
-                waiting.append(task.remote(item, stored))
-                if len(waiting) == self.workers:
-                    yield ray.get(waiting.pop(0))
-            for reference in waiting:
-                yield ray.get(reference)
+            waiting: deque[Any] = deque()
+            try:
+                for item in items:  # no more than ``workers`` at a time, whatever the size of the cluster
+                    waiting.append(task.remote(item, stored))
+                    if len(waiting) == self.workers:
+                        yield ray.get(waiting.popleft())
+                while waiting:
+                    yield ray.get(waiting.popleft())
+            finally:
+                for reference in waiting:  # after an error, or where nobody asks for the rest
+                    ray.cancel(reference)
 
 
 def counted(workers: int) -> None:

@@ -19,6 +19,9 @@ def interruptible() -> Iterator[list[int]]:
         yield noted
         return
     before = signal.getsignal(signal.SIGINT)
+    if before is None:  # a handler that was not set from Python could not be put back
+        yield noted
+        return
 
     def note(number: int, frame: Any) -> None:
         if noted:

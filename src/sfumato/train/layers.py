@@ -12,6 +12,8 @@ from torch import nn
 from sfumato.core.errors import ParameterError
 from sfumato.core.streams import key
 
+from .optimizers import laid_out
+
 if TYPE_CHECKING:
     from .loop import Run
     from .words import Words
@@ -92,4 +94,5 @@ def hand_over(run: Run, member: int, words: Words) -> None:
     words["gradients"] = {name: p.grad for name, p in parameters.items() if p.grad is not None}
     given = run.call("gradient", words)
     for name, p in parameters.items():
-        p.grad = given.get(name)
+        gradient = given.get(name)
+        p.grad = None if gradient is None else laid_out(gradient, p)

@@ -52,9 +52,9 @@ def settled(run: Assembly, member: int) -> list[tuple[str, nn.Module]]:
     return [(need, module) for need, module in run.learned[member].items() if not words(module.forward)]
 
 
-def value(module: Any, given: Mapping[str, Any]) -> Any:
-    """The need as it stands now, from the words its module names."""
-    return module(**{word: given[word] for word in words(module.forward)})
+def asked(module: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The words that a learned module names, of those given."""
+    return {word: given[word] for word in words(module.forward)}
 
 
 def complete(run: Assembly, given: Mapping[str, Any]) -> bool:
@@ -82,7 +82,7 @@ def law_on(run: Assembly, X: Tensor, member: int = 0, chunk: int = 4096) -> Law 
         given = run.constants() | {"x": x.to(run.device, run.dtype)}
         given["z"] = net(given["x"]).to(run.dtype)
         given["features"] = run.captured[member]
-        parts.append({need: value(module, given) for need, module in modules.items()})
+        parts.append({need: module(**asked(module, given)) for need, module in modules.items()})
     net.train(was)
     once = {need for need, _ in settled(run, member)}
     found = {need: parts[0][need] if need in once else torch.cat([p[need] for p in parts]) for need in modules}

@@ -72,6 +72,8 @@ class Run(Assembly):
         obs = torch.arange(len(self.labels), device=self.device)
         at, s = self.labels.cover(obs)
         place, slot = (self.epoch, self.sampler.steps), self.slots(obs)
+        if self.learns:
+            self.seed_dropout(*place, -1)
         with torch.no_grad():
             filled = {**self.constants(at), "s": s, "w": self.w}
             members = [Words(self, m, at, slot, place, self.with_learned(filled, m)) for m in range(len(self.nets))]
@@ -105,13 +107,13 @@ class Run(Assembly):
         holds a whole checkpoint, at most save_seconds old; on Ctrl-C it is written before KeyboardInterrupt is
         raised. stop_after: stop after so many steps (to be continued).
         """
-        if "solve" in self.hooks:
-            return self._solved(validate, on_epoch)
-        if save is not None and save.exists():
-            self.load(save)
-        generator_state = torch.get_rng_state()
-        last_saved, done = time.monotonic(), 0
-        try:
+        # dropout draws from the default generators, which are the user's again at the end
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            if "solve" in self.hooks:
+                return self._solved(validate, on_epoch)
+            if save is not None and resume.begun(self, save):
+                self.load(save)
+            last_saved, done = time.monotonic(), 0
             with interruptible() as interrupted:
                 while self.epoch < self.config.epochs and not self._out_of_patience(patience):
                     batches = self.sampler.epoch(self.epoch)
@@ -137,8 +139,8 @@ class Run(Assembly):
                         on_epoch(self)
                 if save is not None:
                     self.save(save)
-        finally:
-            torch.set_rng_state(generator_state)
+                if interrupted:  # after the last step: all is done and saved, but whoever asked for this is to stop
+                    raise KeyboardInterrupt
         return self
 
     def _solved(self, validate: Callable[[Run], float] | None, on_epoch: Callable[[Run], None] | None) -> Run:
@@ -163,7 +165,8 @@ class Run(Assembly):
         """One line of the history, and the best epoch by what ``validate`` says."""
         if validate is not None:
             entry["validation"] = validate(self)
-            if self.best is None or entry["validation"] > self.best[0]:
+            known = entry["validation"] == entry["validation"]  # a criterion that is NaN is never the best
+            if known and (self.best is None or entry["validation"] > self.best[0]):
                 weights = [{k: v.clone() for k, v in net.state_dict().items()} for net in self.final()]
                 self.best = (entry["validation"], int(entry["epoch"]), weights)
         self.history.append(entry)

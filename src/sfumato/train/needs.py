@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from sfumato.core.card import find
-from sfumato.core.errors import NeedError, ParameterError
+from sfumato.core.errors import NeedError, ParameterError, RefusedError
 from sfumato.core.roles import Estimator
 from sfumato.core.words import NEEDS
 from sfumato.labels import Labels, Law
 from sfumato.learn.objective import Objective
+
+from .blocks import Store
 
 SUPPLY = {
     "prior": "needs={'prior': 0.3}, or an estimator: needs={'prior': sf.estimate.PriorDEDPUL()}",
@@ -65,13 +67,12 @@ def supply(
                     raise ParameterError(
                         f"{type(value).__name__} estimates {value.need!r}", f"an estimator of {name!r}"
                     )
-                value = value.estimate(np.asarray(X).reshape(len(X), -1), labels, seed=seed)
+                value = _estimated(value, X, labels, seed)
             values[name] = value
         elif name in fields:
             values[name] = fields[name]
         elif name in objective.estimated:
-            own = _estimator(objective.estimated[name], labels)
-            values[name] = own.estimate(np.asarray(X).reshape(len(X), -1), labels, seed=seed)
+            values[name] = _estimated(_estimator(objective.estimated[name], labels), X, labels, seed)
         else:
             law_name = law.__name__ if isinstance(law, type) else type(law).__name__
             raise NeedError(
@@ -89,6 +90,17 @@ def _estimator(name: str, labels: Labels) -> Estimator:
     found = find(name, role="estimate", kinds=labels.kinds()).cls()
     assert isinstance(found, Estimator)
     return found
+
+
+def _estimated(estimator: Estimator, X: Any, labels: Labels, seed: int) -> Any:
+    """What an estimator makes of all rows at once."""
+    if isinstance(X, Store):
+        raise RefusedError(
+            f"an estimator of {estimator.need!r} with rows on disk: {type(estimator).__name__} looks at all of them",
+            f"a value, needs={{{estimator.need!r}: ...}}",
+            "estimate it on rows in memory first",
+        )
+    return estimator.estimate(np.asarray(X).reshape(len(X), -1), labels, seed=seed)
 
 
 def build_law(objective: Objective, law: type[Law] | Law, values: Mapping[str, Any]) -> Law | None:

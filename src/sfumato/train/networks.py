@@ -149,8 +149,21 @@ QUIET = (nn.Linear, nn.ReLU, nn.Sequential, nn.Identity, nn.Conv2d, nn.BatchNorm
 def draws(net: nn.Module) -> bool:
     """Whether a pass through the network may draw random numbers; anything not known here, hooks too, is taken to."""
     return any(
-        type(module) not in QUIET or module._forward_hooks or module._forward_pre_hooks for module in net.modules()
+        type(module) not in QUIET or module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
+        for module in net.modules()
     )
+
+
+def dropping(net: nn.Module) -> nn.Module | None:
+    """The first of PyTorch's layers in the network that drops or shakes units at random while it trains, or None."""
+    for module in net.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd) and module.p:
+            return module
+        if isinstance(module, (nn.MultiheadAttention, nn.RNNBase)) and module.dropout:
+            return module
+        if isinstance(module, nn.RReLU):
+            return module
+    return None
 
 
 def last_linear(net: nn.Module) -> nn.Linear:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
+from sfumato.core.errors import ParameterError
 from sfumato.learn.objective import Objective
 
 from . import tree
@@ -16,11 +18,25 @@ from .config import Config
 def of_network(config: Config, net: nn.Module) -> torch.optim.Optimizer:
     """The optimizer of a network's weights."""
     parameters = list(net.parameters())
-    fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
+    if not parameters:
+        raise ParameterError("a network without weights", "at least one parameter to train")
+    # a fused kernel walks memory from end to end: a weight with gaps in it (a view of another tensor) is not for it;
+    # one without a shape yet will have none
+    fused = all(
+        p.device.type in ("cpu", "cuda") and (is_lazy(p) or torch.empty_like(p).stride() == p.stride())
+        for p in parameters
+    )
     if config.optimizer == "sgd":
         return torch.optim.SGD(parameters, config.lr, momentum=0.9, weight_decay=config.weight_decay, fused=fused)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(parameters, config.lr, weight_decay=config.weight_decay, fused=fused)
+
+
+def laid_out(values: Tensor, p: Tensor) -> Tensor:
+    """Values of a weight's shape, in its own order of memory: PyTorch's fused kernels walk weight, gradient and moments
+    side by side in memory and never look at strides. Gradients from ``backward`` come so; all others pass here.
+    """
+    return values if values.stride() == p.stride() else torch.empty_like(p).copy_(values)
 
 
 KERNELS = {torch.optim.Adam: torch._fused_adam_, torch.optim.AdamW: torch._fused_adamw_}
@@ -30,7 +46,7 @@ KERNELS = {torch.optim.Adam: torch._fused_adam_, torch.optim.AdamW: torch._fused
 def advance(optimizer: torch.optim.Optimizer) -> None:
     """One step of the optimizer. Fused Adam after its first step goes straight to PyTorch's kernel: what
     ``Optimizer.step`` looks up each time takes as long as the kernel does for an MLP of 400,000 weights, and the
-    function between the two a quarter of it.
+    function between the two a quarter of it. Gradients must be ``laid_out`` as their weights are.
     """
     group, state = optimizer.param_groups[0], optimizer.state
     members = [p for p in group["params"] if p.grad is not None]

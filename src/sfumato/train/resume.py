@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from sfumato.core.errors import FileError
 
 from . import checkpoint as files
 from . import memory, tree
+from .optimizers import laid_out
 from .store import Store
 
 if TYPE_CHECKING:
@@ -36,15 +40,31 @@ def state(run: Run) -> dict[str, Tensor]:
     return flat
 
 
+_found: WeakKeyDictionary[Run, str] = WeakKeyDictionary()  # a run's own fingerprint, for all of its checkpoints
+
+
 def fingerprint(run: Run) -> str:
-    """What a checkpoint belongs to: data, labels, objective, needs and settings."""
+    """What a checkpoint belongs to: data, labels, objective, networks, needs and settings. Found once per run."""
+    if run not in _found:
+        _found[run] = _fingerprint(run)
+    return _found[run]
+
+
+def _fingerprint(run: Run) -> str:
     columns = [getattr(run.labels, name) for name in (*run.labels.columns, *run.labels.spans)]
     law = [] if run.law is None else [type(run.law).__name__, *(getattr(run.law, name) for name in run.law.needs())]
     given = [run.w, run.group, *(run.sides[name] for name in sorted(run.sides)), run.sampler.weights, *law]
     fixed = {k: v for k, v in run.config.as_dict().items() if k != "device"}
     needs = sorted((k, v if not isinstance(v, Tensor) else files.digest(v)) for k, v in run.needs.items())
-    x = run.X.fingerprint() if isinstance(run.X, Store) else run.X
-    return files.digest(x, *columns, *given, repr(run.objective), type(run.objective).__name__, fixed, needs)
+    x = [run.X.fingerprint(), run.X.shift, run.X.scale] if isinstance(run.X, Store) else [run.X]
+    nets = [told(module) for module in (*run.nets, *run.learned)]
+    return files.digest(*x, *columns, *given, repr(run.objective), type(run.objective).__name__, fixed, needs, nets)
+
+
+def told(module: nn.Module) -> str:
+    """A module in words: its layers with their settings, its tensors with their shapes; no values, no addresses."""
+    tensors = [(name, None if is_lazy(v) else (v.dtype, tuple(v.shape))) for name, v in module.state_dict().items()]
+    return re.sub(r" at 0x[0-9a-f]+", "", f"{module!r} {tensors}")
 
 
 def save(run: Run, path: Path) -> None:
@@ -65,12 +85,30 @@ def save(run: Run, path: Path) -> None:
         run.world.wait()
 
 
+def begun(run: Run, path: Path) -> bool:
+    """Whether there is a checkpoint to continue from, or else a place for one, which is an error where there is none;
+    of several processes the first one says.
+    """
+
+    fingerprint(run)  # of the networks as they begin: lazy ones get their shapes in training
+
+    def look() -> bool:
+        found = path.exists()
+        if not found:
+            files.check_writable(path)
+        return found
+
+    return look() if run.world is None else run.world.told(look)
+
+
 def load(run: Run, path: Path) -> None:
-    """Continue from a checkpoint; one of other data or settings is refused."""
-    flat, meta = files.read(path)
+    """Continue from a checkpoint, of several processes all from that of the first; one of other data, another
+    network or other settings is refused.
+    """
+    flat, meta = files.read(path) if run.world is None else run.world.told(lambda: files.read(path))
     if meta.get("kind") != "checkpoint" or meta.get("fingerprint") != fingerprint(run):
         raise FileError(
-            f"{path} belongs to another run (data, labels, method or settings differ)",
+            f"{path} belongs to another run (data, labels, method, network or settings differ)",
             "the checkpoint of this run",
             "use another path, or remove the file",
         )
@@ -83,7 +121,8 @@ def load(run: Run, path: Path) -> None:
         for kind in ("rows", "bank"):
             tree.load(whole[kind], flat, f"{m}.{kind}")
         if run.world is not None:
-            run.memory[m]["rows"] = run.world.mine(whole["rows"])
+            own = run.world.mine(whole["rows"])
+            tree.load(run.memory[m]["rows"], {f".{name}": leaf for name, leaf in tree.leaves(own)}, "")
         restore_optimizer(run, m, flat)
     run.total.copy_(flat["total"])
     run.epoch, run.step, run.history = meta["epoch"], meta["step"], meta["history"]
@@ -111,3 +150,7 @@ def restore_optimizer(run: Run, m: int, flat: dict[str, Tensor]) -> None:
     found = run.optimizers[m].state_dict()
     found["state"] = saved
     run.optimizers[m].load_state_dict(found)
+    for weight, moments in run.optimizers[m].state.items():
+        for name, value in moments.items():
+            if value.ndim:  # a file keeps tensors row by row, whatever the weight's own order of memory
+                moments[name] = laid_out(value, weight)

@@ -20,7 +20,7 @@ from sfumato.learn.objective import Objective
 
 from .config import Config
 from .sampler import Sampler
-from .tree import scatter, take
+from .tree import mapped, scatter, take
 
 WORDS = {"z", "s", "w", "law", "head", "k", "n", "rows", "progress", "epochs"}
 
@@ -66,7 +66,8 @@ class Stack:
     """Linear heads z = x W_m + b_m, m = 1..M, trained side by side by Adam.
 
     Args: X (n, d) features; labels of n rows; heads, one per run; law with its needs filled in; config gives epochs,
-    batch_size, schedule and seed (its lr and weight_decay are the heads' own business); w (n,) weights or None.
+    batch_size, schedule and seed (its lr and weight_decay are the heads' own business); w (n,) weights or None. All is
+    done where X lies and in its dtype.
     """
 
     def __init__(
@@ -75,7 +76,8 @@ class Stack:
         if X.ndim != 2 or len(X) != len(labels):
             raise ShapeError(f"features of shape {tuple(X.shape)} and {len(labels)} labels", "(n, d) and n labels")
         _check(heads, law)
-        self.X, self.labels, self.heads, self.config, self.w = X, labels, list(heads), config, w
+        self.X, self.labels, self.heads, self.config = X, labels.to(X.device), list(heads), config
+        self.w = None if w is None else w.to(X)
         self.law = law.to(X.device, X.dtype)
         self.width = law.head.width(labels.k)
         d, m = X.shape[1], len(heads)
@@ -112,7 +114,7 @@ class Stack:
             "w": self.w,
             "head": self.law.head,
         }
-        return function(**{word: given[word] for word in words})
+        return mapped(lambda leaf: leaf.to(self.X.device), function(**{word: given[word] for word in words}))
 
     def _given(self, obs: Tensor, progress: float) -> dict[str, Any]:
         return {
@@ -143,13 +145,14 @@ class Stack:
         """Train all heads to the end."""
         c, m = self.config, len(self.heads)
         sampler = Sampler(self.labels.sizes(), c.batch_size, c.seed, self.labels.strata())
-        columns = torch.arange(m).repeat_interleave(self.width)
+        columns = torch.arange(m, device=self.X.device).repeat_interleave(self.width)
         lr = self.X.new_tensor([head.lr for head in self.heads])[columns]
         decay = self.X.new_tensor([head.weight_decay for head in self.heads])[columns]
         first, second = torch.zeros_like(self.weight), torch.zeros_like(self.weight)
         total, done = c.epochs * sampler.steps, 0
         for epoch in range(c.epochs):
-            for obs in sampler.epoch(epoch):
+            for batch in sampler.epoch(epoch):
+                obs = batch.to(self.X.device)
                 progress = done / total
                 given = self._given(obs, progress)
                 z = torch.addmm(self.weight[-1], self.X.index_select(0, obs), self.weight[:-1]).view(

@@ -37,7 +37,9 @@ class Words(dict[str, Any]):
 
     def __missing__(self, word: str) -> Any:
         if self.run.learns and word in (modules := self.run.learned[self.member]):
-            value = learned.value(modules[word], self)
+            given = learned.asked(modules[word], self)
+            self.run.seed_dropout(*self.place, self.member, -1 - list(modules).index(word))
+            value = modules[word](**given)
         else:
             value = getattr(self, "_" + word)()
         self[word] = value
@@ -148,9 +150,10 @@ class Words(dict[str, Any]):
     def _side(self, name: str) -> Tensor:
         side = self.run.sides[name]
         epoch, step = self.place
-        batch = min(len(self.at), len(side))
-        rows = side_rows(self.run.config.seed, name, len(side), batch, epoch * self.run.sampler.steps + step)
-        return side[rows.to(side.device)]
+        # every step moves on by the largest batch: where they differ in size, none begins before the last one's end
+        stride = min(self.run.tallest, len(side))
+        rows = side_rows(self.run.config.seed, name, len(side), stride, epoch * self.run.sampler.steps + step)
+        return side[rows[: len(self.at)].to(side.device)]
 
     def _target(self) -> Tensor:
         return self._side("target")
