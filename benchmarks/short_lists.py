@@ -18,6 +18,7 @@ from rows import write_rows
 
 from sfumato import meta, select
 from sfumato.bench.cell import ESTIMATORS, prepare
+from sfumato.bench.ranks import TIE
 from sfumato.bench.results import score
 from sfumato.bench.truths import ORACLES, TRUTHS, Truth, truth_of
 from sfumato.portfolio import (
@@ -32,7 +33,6 @@ from sfumato.portfolio import (
 )
 from sfumato.train.checkpoint import write_atomic
 
-TIE = 1e-9  # measures on test rows are shares of whole rows: smaller differences are rounding
 NOUNS = {
     "class": "accuracy",
     "classes": "mean average precision",

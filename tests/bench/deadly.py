@@ -1,4 +1,4 @@
-"""A peer whose process dies without a word, as one that is out of memory does."""
+"""Peers that go wrong: one ends its process without a word, as one that is out of memory does, and one raises."""
 
 from __future__ import annotations
 
@@ -16,4 +16,11 @@ class Deadly:
         os._exit(9)
 
 
-PEER = Deadly()
+class Failing(Deadly):
+    name, kind = "failing", "partial"
+
+    def fit(self, X: Any, labels: Any, seed: int) -> Any:
+        raise ValueError("it does not work")
+
+
+PEER, FAILING = Deadly(), Failing()

@@ -74,9 +74,9 @@ def test_measures_are_those_of_the_model() -> None:
 
 
 def test_an_error_is_a_result() -> None:
-    row = one(methods=[{"name": "abs-gce", "fields": {"q": 7.0}}])
+    row = one(methods=["peer:tests.bench.deadly:FAILING"])
     assert row["status"] == "failed"
-    assert "q = 7" in row["error"]
+    assert row["error"] == "ValueError: it does not work"
     assert row["oracle_test_accuracy"] is None
     diverged = one(train=GOOD["train"] | {"lr": 1000.0, "optimizer": "sgd", "weight_decay": 1000.0})
     assert diverged["status"] == "failed"

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sfumato import catalogue
 from sfumato.bench import sets
 from sfumato.bench.draws import ranges
+from sfumato.bench.perform import perform
 from sfumato.bench.plan import identity, plan
 from sfumato.bench.spec import parse
+from sfumato.core.errors import ParameterError
 
 GOOD: dict[str, Any] = {"name": "g", "datasets": ["wine"], "laws": ["uniform-sets"], "methods": ["cc"]}
 
@@ -76,7 +79,7 @@ def test_draws_are_functions_of_seed_method_and_number() -> None:
     drawn = [rate for key, rate in rates.items() if key[2]]
     assert len(set(drawn)) == len(drawn) == 8
     assert all(1e-4 <= rate <= 1e-2 for rate in drawn)
-    assert jobs["abs-gce", 0, 0]["method"]["fields"] == {}
+    assert jobs["abs-gce", 0, 0]["method"]["fields"] == {"q": 0.7}
     assert 0.1 <= jobs["abs-gce", 0, 1]["method"]["fields"]["q"] <= 0.9
 
 
@@ -119,3 +122,81 @@ def test_digests_see_every_part_of_a_set() -> None:
     others.append(sets.Set("n", held.x, held.y, 3, test=test))
     assert len({held.digest, *(o.digest for o in others)}) == 5
     assert sets.Set("another name", held.x, held.y, 3).digest == held.digest
+
+
+def test_a_changed_default_of_a_field_is_another_run_and_one_means_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def names(*methods: Any, law: Any = "uniform-sets", **changes: Any) -> list[str]:
+        return [r.id for r in plan(parse(GOOD | {"laws": [law], "methods": list(methods)} | changes))]
+
+    def named(**fields: Any) -> dict[str, Any]:
+        return {"name": "abs-gce", "fields": fields}
+
+    before, plain = names("abs-gce"), names("cc")
+    assert names(named(q=0.7)) == before
+    assert names(named(q=1)) == names(named(q=1.0)) != before
+    (card,) = [c for c in catalogue.methods("learn", "partial") if c.name == "abs-gce"]
+    init = card.cls.__init__
+    monkeypatch.setattr(card.cls, "__init__", lambda self, q=0.5: init(self, q))
+    after = plan(parse(GOOD | {"methods": ["abs-gce"]}))[0]
+    assert after.id != before[0]
+    assert after.job["method"]["fields"] == {"q": 0.5}
+    assert names("cc") == plain
+    with pytest.raises(ParameterError, match="at its default"):
+        names("abs-gce", named(q=0.5))
+
+
+def test_what_the_run_sets_itself_is_no_default() -> None:
+    crowd = {"name": "crowd", "sources": 5}
+    told = [{"name": "mace", "fields": {"seed": 0}}, "mace"]
+    first, second = plan(parse(GOOD | {"laws": [crowd], "methods": told}))
+    assert first.id != second.id
+    assert "seed" not in second.job["method"]["fields"]
+    shift = {"name": "label-shift", "bags": 2, "size": 20}
+    for made in plan(parse(GOOD | {"datasets": ["breast_cancer"], "laws": [shift], "methods": ["dedpul", "recpe"]})):
+        assert "repeats" not in made.job["method"]["fields"]
+        assert ("PriorBBE(" in json.dumps(made.job["method"])) == (made.job["method"]["name"] == "recpe")
+
+
+def test_the_name_of_an_aggregation_knows_nothing_of_training() -> None:
+    grid = GOOD | {"laws": [{"name": "crowd", "sources": 5}], "methods": ["mace", "majority-vote"]}
+    changes = {"test": 0.3, "validation": 0.3, "train": {"epochs": 2, "lr": 0.1}, "needs": {"prior": 0.3}}
+    assert [r.id for r in plan(parse(grid))] == [r.id for r in plan(parse(grid | changes))]
+
+
+def test_a_peer_is_judged_by_what_the_others_are_judged_by() -> None:
+    grid = GOOD | {"datasets": [{"name": "wine", "positive": [0]}], "laws": ["case-control"], "methods": ["nnpu", PEER]}
+    for needs, estimators in (({"prior": "law"}, None), ({"prior": 0.3}, None), ({}, {"prior": "dedpul"})):
+        own, peer = (r.job for r in plan(parse(grid | {"needs": needs})))
+        assert own["needs"] == peer["needs"] == needs
+        assert own.get("estimators") == peer.get("estimators") == estimators
+    quick = {"network": "linear", "epochs": 1, "measures": 1}
+    rows = [perform(r.id, r.job) for r in plan(parse(grid | {"needs": {"prior": "law"}, "train": quick}))]
+    assert [r["status"] for r in rows] == ["done", "done"], [r["error"] for r in rows]
+    assert rows[0]["judge"] == rows[1]["judge"] and '"prior": "law"' in rows[1]["judge"]
+    assert [json.loads(r["needs"]) for r in rows] == [{"prior": "law"}, {}]  # the peer itself was told nothing
+
+
+def test_a_method_of_which_nothing_is_drawn_has_one_draw() -> None:
+    drawn = {"draws": 3, "draw": {"lr": {"log10": [-3, -2]}}}
+    grid = GOOD | {"datasets": ["breast_cancer"], "laws": ["clean", {"name": "label-shift", "bags": 2, "size": 20}]}
+    found = plan(parse(grid | drawn | {"methods": ["ce", "peer:logistic", "bbse"]}))
+    assert sorted((r.job["method"]["name"], r.job["draw"]) for r in found) == [
+        *[("bbse", 0), ("ce", 0), ("ce", 1), ("ce", 2), ("peer:logistic", 0)]
+    ]
+    with pytest.raises(ParameterError, match="draws = 3, but nothing is drawn"):
+        plan(parse(GOOD | {"draws": 3}))
+    with pytest.raises(ParameterError, match=r"draw\.lr, but no method of this grid is trained"):
+        plan(parse(GOOD | drawn | {"laws": [{"name": "crowd", "sources": 5}], "methods": ["mace"]}))
+
+
+class _Peer:
+    name, kind = "own", "pu"
+
+    def missing(self) -> str | None:
+        return None
+
+    def fit(self, X: Any, labels: Any, seed: int) -> Any:
+        return lambda rows: np.full((len(rows), 2), 0.5)
+
+
+OWN, PEER = _Peer(), f"peer:{__name__}:OWN"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sfumato.bench.ranks import cliques, ranks
+from sfumato.bench.ranks import TIE, cliques, level, ranks
 from sfumato.core.errors import ShapeError
 
 # Demsar (2006), table 5(a): q at level .05 for 2 to 10 classifiers.
@@ -59,3 +59,15 @@ def test_cliques_by_brute_force() -> None:
         inside = {(i, j) for i in range(k) for j in range(i + 1, k) if order[j] - order[i] < difference}
         longest = {(i, j) for i, j in inside if not any((a, b) != (i, j) and a <= i and j <= b for a, b in inside)}
         assert set(cliques(mean, difference)) == longest
+
+
+def test_values_that_differ_by_rounding_tie() -> None:
+    a, b = np.mean([0.9, 0.8, 0.7]), np.mean([0.7, 0.8, 0.9])
+    assert a != b
+    found = ranks([[a, 0.5, 0.1], [b, 0.5, 0.2], [0.1, 0.5, 0.3]])
+    assert found.mean.tolist() == [(1.5 + 2 + 3) / 3, (1.5 + 2 + 2) / 3, (3 + 2 + 1) / 3]
+    want = stats.friedmanchisquare([0.8, 0.5, 0.1], [0.8, 0.5, 0.2], [0.1, 0.5, 0.3])
+    assert found.chi2 == pytest.approx(want.statistic)  # ties are counted as ties
+    half = 0.5 + TIE / 2  # no grid of rounded values that neighbours could fall on two sides of
+    assert level([half + 1e-16, 0.9, half - 1e-16, 0.5]).tolist() == [0.5, 0.9, 0.5, 0.5]
+    assert level([0.3, 0.1, 0.2]).tolist() == [0.3, 0.1, 0.2]

@@ -19,7 +19,21 @@ from sfumato.bench.spec import parse
 from sfumato.bench.store import Store
 from sfumato.core.errors import FileError
 
+FAILS = f"peer:{__name__}:FAILING"
 HOSTILE = 'x"><script>alert(1)</script>|`*_[a](http://e.vil)\u202e&amp;'
+
+
+class Failing:
+    name, kind = "failing", "exact"
+
+    def missing(self) -> str | None:
+        return None
+
+    def fit(self, X: Any, labels: Any, seed: int) -> Any:
+        raise OSError("disk full")
+
+
+FAILING = Failing()
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +46,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "name": "h",
         "datasets": [{"name": HOSTILE, "table": "t.csv", "truth": "y"}, "wine"],
         "laws": [{"name": "symmetric", "noise_rate": 0.2}, "clean"],
-        "methods": ["ce", "gce", "mae", "peer:logistic", {"name": "elr", "fields": {"lam": -1.0}}],
+        "methods": ["ce", "gce", "mae", "peer:logistic", FAILS],
         "train": {"epochs": 2, "hidden": [4]},
     }
     run(parse(values, base=folder), folder / "store")
@@ -86,14 +100,15 @@ def test_csv_holds_every_run(hostile: Path, tmp_path: Path) -> None:
     assert {r["dataset"] for r in rows} == {HOSTILE, "wine"}
     with open(tmp_path / "noisy-labels-leaderboard.csv", encoding="utf-8", newline="") as f:
         board = list(csv.DictReader(f))
-    assert {r["method"] for r in board} == {"ce", "gce", "mae", "peer:logistic"}
-    assert sum(float(r["mean rank"]) for r in board) == pytest.approx(10)
+    assert {r["method"] for r in board} == {"ce", "gce", "mae", "peer:logistic", FAILS}
+    assert sum(float(r["mean rank"]) for r in board if r["mean rank"]) == pytest.approx(10)
+    assert [(r["mean rank"], r["failed runs"]) for r in board if r["method"] == FAILS] == [("", "2")]
 
 
 def test_failures_and_oracles_are_told(hostile: Path) -> None:
     sections = content(Store(hostile))
     failures = next(t for t in sections[0].tables if t.title == "Failures")
-    assert [(row[0], row[2]) for row in failures.rows] == [("elr(lam=-1)", 2)]
+    assert [(row[0], row[2]) for row in failures.rows] == [(FAILS, 4)]
     assert any("oracle" in note for note in sections[0].notes)
     assert {s.title for s in sections} == {"Runs", "Noisy labels", "Exact labels"}
 

@@ -12,10 +12,11 @@ import torch
 from sfumato import labels as rooms
 from sfumato.bench import provenance
 from sfumato.bench.content import content
+from sfumato.bench.entrants import CONTAINERS
 from sfumato.bench.known import ESTIMATORS
 from sfumato.bench.laws import LAWS
 from sfumato.bench.perform import perform
-from sfumato.bench.plan import CONTAINERS, identity, plan
+from sfumato.bench.plan import identity, plan
 from sfumato.bench.record import record
 from sfumato.bench.resolved import ASSUMED
 from sfumato.bench.spec import parse

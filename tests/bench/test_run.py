@@ -158,7 +158,7 @@ def test_a_failing_run_does_not_stop_the_rest(tmp_path: Path) -> None:
         "name": "f",
         "datasets": ["wine"],
         "laws": ["uniform-sets", "uniform-complementary"],
-        "methods": ["cc", {"name": "abs-gce", "fields": {"q": 5.0}}, "forward"],
+        "methods": ["cc", "peer:tests.bench.deadly:FAILING", "forward"],
         "train": {"epochs": 2, "hidden": [4]},
     }
     seen: list[dict[str, int]] = []
@@ -166,7 +166,7 @@ def test_a_failing_run_does_not_stop_the_rest(tmp_path: Path) -> None:
     assert (counts["done"], counts["failed"]) == (1, 2)
     assert seen[-1] == counts
     errors = sorted(r["error"] for r in Store(tmp_path).table().to_pylist() if r["error"])
-    assert [e.split(":")[0] for e in errors] == ["NeedError", "ParameterError"]
+    assert [e.split(":")[0] for e in errors] == ["NeedError", "ValueError"]
 
 
 def test_skipped_runs_are_told_and_run_when_they_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,3 +233,21 @@ def test_a_run_that_kills_its_process_is_recorded_and_the_rest_goes_on(tmp_path:
     assert (counts["done"], counts["failed"], counts["todo"], counts["claimed"]) == (2, 1, 0, 0)
     (failed,) = [r for r in Store(tmp_path).table().to_pylist() if r["status"] == "failed"]
     assert "processes died in this run" in failed["error"]
+
+
+def test_whatever_goes_wrong_in_a_task_is_a_result_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = worker.perform
+
+    def perform(run: str, job: dict[str, Any]) -> dict[str, Any]:
+        if job["label"] == "proden":
+            raise RuntimeError("beside the method")
+        return real(run, job)
+
+    values: dict[str, Any] = {"name": "w", "datasets": ["wine"], "laws": ["uniform-sets"], "methods": ["proden", "cc"]}
+    monkeypatch.setattr(worker, "perform", perform)
+    counts = run(parse(values | {"train": {"network": "linear", "epochs": 1}}), tmp_path)
+    assert counts == {"todo": 0, "claimed": 0, "done": 1, "failed": 1, "skipped": 0}
+    (lost,) = [r for r in Store(tmp_path).table().to_pylist() if r["status"] == "failed"]
+    assert (lost["method"], lost["error"]) == ("proden", "RuntimeError: beside the method")

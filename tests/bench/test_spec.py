@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,21 @@ def test_defaults_and_every_key() -> None:
         ({"seeds": 0}, "seeds = 0"),
         ({"seeds": [1, 1]}, "distinct integers"),
         ({"seeds": True}, "seeds = True"),
+        ({"seeds": [2**63]}, "integers from 0 to 4294967295"),
+        ({"seeds": 10**11}, "how many (1 to 1000000)"),
+        ({"draws": 10**11}, "at most 1000000"),
+        ({"name": "../../escaped/z"}, "a folder is called by it"),
+        ({"name": ".."}, "a folder is called by it"),
+        ({"small": {"seedz": 1}}, "did you mean seeds"),
+        ({"small": 3}, "small = 3"),
+        ({"small": {"train": {"epochs": 0}}}, "train: epochs = 0"),
+        ({"datasets": [{"table": "a.csv", "truth": "y", "labels": "noisy:y"}]}, "the truth 'y' as a column of the lab"),
+        (
+            {"laws": [{"name": "flip-sets", "flip": 0.1}, {"name": "flip-sets", "flip": 0.1}]},
+            "flip-sets(flip=0.1)' twice",
+        ),
+        ({"train": {"lr": 10**400}}, "a number from 1e-12 to 1000"),
+        ({"train": {"epochs": 10**400}}, "an integer of at least 1"),
         ({"draws": 0}, "an integer of at least 1"),
         ({"test": 1.5}, "a number from 0.01 to 0.9"),
         ({"train": {"epochs": 2.5}}, "train: epochs = 2.5"),
@@ -49,7 +65,17 @@ def test_defaults_and_every_key() -> None:
         ({"draw": {"lr": {"log10": [-2, -3]}}}, "low first"),
         ({"draw": {"lr": 0.1}}, "draw.lr = 0.1"),
         ({"draw": {"q": {"uniform": [0, 1]}}}, "fields of a method are drawn in its own entry"),
+        ({"draw": {"lr": {"choice": [datetime.date(1979, 5, 27)]}}}, "finite numbers"),
+        ({"draw": {"lr": {"choice": ["a"]}}}, "numbers from 1e-12 to 1000"),
+        ({"draw": {"lr": {"each": [0.1, -1]}}}, "numbers from 1e-12 to 1000"),
+        ({"draw": {"lr": {"log10": [400, 401]}}}, "numbers from -300 to 300"),
+        ({"draw": {"lr": {"log10": [-2, 4]}}}, "numbers from 1e-12 to 1000"),
+        ({"draw": {"batch_size": {"uniform": [16, 32]}}}, "by whole, choice or each"),
+        ({"draw": {"batch_size": {"whole": [1, 10**24]}}}, "numbers from -2147483647"),
+        ({"methods": [{"name": "cc", "fields": {"q": float("nan")}}]}, "finite numbers"),
         ({"needs": {"priro": 0.2}}, "needs.priro"),
+        ({"needs": {"transition": 0.3}}, "needs.transition = 0.3; wanted the name of an estimator"),
+        ({"needs": {"prior": 1}}, "a number in (0, 1)"),
         ({"needs": {"prior": []}}, "needs.prior = []"),
     ],
 )
@@ -87,6 +113,21 @@ def test_names_are_checked_before_any_run(change: dict[str, Any], said: str) -> 
     assert said.lower() in str(error.value).lower()
 
 
+def test_entries_that_differ_are_not_twice() -> None:
+    """However alike they look in a table."""
+    matrices = [{"name": "class-conditional", "transition": [[1 - r, r], [r, 1 - r]]} for r in (0.1, 0.2)]
+    rates = [{"name": "flip-sets", "flip": r} for r in (0.2, 0.20000001)]
+    sets = [{"name": "digits", "positive": [c]} for c in (0, 1)]
+    spec = parse(GOOD | {"laws": matrices + rates, "datasets": sets})
+    assert (len(spec.laws), len(spec.datasets)) == (4, 2)
+
+
+@pytest.mark.parametrize("values", [None, "x", 3, [1]])
+def test_what_is_no_table_is_no_spec(values: Any) -> None:
+    with pytest.raises(ParameterError, match="wanted a table"):
+        parse(values)
+
+
 def test_small_is_laid_over_the_rest() -> None:
     values = GOOD | {"train": {"epochs": 9, "lr": 0.5}, "small": {"seeds": 2, "train": {"epochs": 1}}}
     before = copy.deepcopy(values)
@@ -104,6 +145,13 @@ def test_files(tmp_path: Path) -> None:
     assert read(path).datasets[0].table == str(tmp_path / "t.csv")
     path.write_text("name = ")
     with pytest.raises(FileError, match="is not TOML"):
+        read(path)
+    for text in ("seeds = " + "1" * 5000, "seeds = " + "[" * 5000):  # Python's own limits
+        path.write_text(text)
+        with pytest.raises(FileError, match="is not TOML"):
+            read(path)
+    path.write_text("name = 0x" + "f" * 9000)
+    with pytest.raises(ParameterError, match="too long to show"):
         read(path)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(FileError, match="cannot be read"):

@@ -6,13 +6,15 @@ import json
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from sfumato.bench import store as module
 from sfumato.bench.owner import SILENT, Owner, alive
-from sfumato.bench.plan import Planned, plan
+from sfumato.bench.plan import ABSENT, Planned, plan
 from sfumato.bench.record import SCHEMA, record
 from sfumato.bench.spec import Spec
 from sfumato.bench.store import DEATHS, Store
@@ -24,12 +26,14 @@ def runs(tiny: Spec) -> list[Planned]:
     return plan(tiny)
 
 
-def finish(store: Store, grid: str, me: Owner, most: int = 10**9) -> int:
+BLANK: dict[str, Any] = {"needs": {}, "criteria": {}, "history": [], "judge": {"law": "x"}}
+
+
+def finish(store: Store, grid: str, me: Owner, most: int = 10**9, **values: Any) -> int:
     """Claim and record runs without doing them."""
     count = 0
     while count < most and (claimed := store.claim(grid, me)):
-        blank = {"needs": {}, "criteria": {}, "history": [], "judge": {"law": "x"}}
-        rows = [record(run, job, oracle_test_accuracy=0.5, **blank) for run, job in claimed.items()]
+        rows = [record(run, job, **{"oracle_test_accuracy": 0.5, **BLANK, **values}) for run, job in claimed.items()]
         count += store.commit(rows, me)
     return count
 
@@ -203,3 +207,141 @@ def test_doors(tmp_path: Path, runs: list[Planned]) -> None:
     with pytest.raises(FileError, match="cannot be read"):
         store.table()
     me.close()
+
+
+def test_a_part_that_lost_records_or_holds_no_json_is_named(tmp_path: Path, runs: list[Planned]) -> None:
+    store, me = Store(tmp_path, create=True), Owner(tmp_path / "alive")
+    finish(store, store.add(runs), me)
+    me.close()
+    store.pack()
+    (part,) = store.parts.glob("*.parquet")
+    whole = store.table()
+    pq.write_table(whole.slice(0, 2), part)
+    with pytest.raises(FileError, match=f"{part.name} holds 2 of its 24 records"):
+        store.table()
+    pq.write_table(pa.concat_tables([whole.slice(0, 23), whole.slice(0, 1)]), part)
+    with pytest.raises(FileError, match="each once"):
+        store.table()
+    at = whole.column_names.index("criteria")
+    for wrong in ("{", "[]", None):
+        texts = pa.array([wrong, *whole["criteria"].to_pylist()[1:]], pa.string())
+        pq.write_table(whole.set_column(at, "criteria", texts), part)
+        with pytest.raises(FileError, match="criteria = "):
+            store.table()
+
+
+def test_what_no_column_holds_is_a_failure_and_harms_no_other_record(tmp_path: Path, runs: list[Planned]) -> None:
+    store, me = Store(tmp_path, create=True), Owner(tmp_path / "alive")
+    odd = Planned("odd", "odd", runs[0].job | {"seed": 2**63})
+    grid = store.add([odd, *runs[:4]])
+    assert finish(store, grid, me, most=1) == 1
+    for wrong in ({"oracle_test_accuracy": float("nan")}, {"k": 2**63}, {"error": "\ud800"}, {"cpu_seconds": "x"}):
+        ((run, job),) = store.claim(grid, me).items()
+        assert store.commit([{**record(run, job, **BLANK), **wrong}], me) == 1
+    store.pack()
+    me.close()
+    rows = {r["run"]: r for r in store.table().to_pylist()}
+    assert {r["status"] for r in rows.values()} == {"failed"}
+    assert rows["odd"]["seed"] is None
+    assert "no record can hold its seed = 9223372036854775808" in rows["odd"]["error"]
+    assert Store(tmp_path).counts()["failed"] == 5
+
+
+def test_failed_runs_are_tried_again_when_asked_and_the_old_failure_is_kept(
+    tmp_path: Path, runs: list[Planned]
+) -> None:
+    store, me = Store(tmp_path, create=True), Owner(tmp_path / "alive")
+    grid = store.add(runs[:3])
+    assert finish(store, grid, me, most=1) == 1
+    assert finish(store, grid, me, status="failed", error="disk full") == 2
+    assert store.add(runs[:3]) == grid
+    assert store.counts(grid)["failed"] == 2
+    assert store.add(runs[:3], retry=True) == grid
+    assert store.counts(grid) == {"todo": 2, "claimed": 0, "done": 1, "failed": 0, "skipped": 0}
+    assert store.table().num_rows == 1
+    assert finish(store, grid, me) == 2
+    store.pack()
+    me.close()
+    table = store.table()
+    assert set(table["status"].to_pylist()) == {"done"}
+    assert sorted(table["attempts"].to_pylist()) == [1, 2, 2]
+    parts = [row for p in store.parts.glob("*.parquet") for row in pq.read_table(p).to_pylist()]
+    assert [r["error"] for r in parts if r["status"] == "failed"] == ["disk full"] * 2
+    store.index.unlink()
+    assert Store(tmp_path).table().equals(table)  # the later of two records counts
+
+
+def test_a_finished_store_is_read_without_writing(tmp_path: Path, runs: list[Planned]) -> None:
+    store, me = Store(tmp_path, create=True), Owner(tmp_path / "alive")
+    grid = store.add(runs[:3])
+    finish(store, grid, me)
+    me.close()
+    store.parts.rmdir()
+    with sqlite3.connect(store.index) as writer:
+        writer.execute("BEGIN IMMEDIATE")  # whoever asked for the write lock now would wait
+        again = Store(tmp_path)
+        assert again.counts()["done"] == again.counts(grid)["done"] == again.table().num_rows == 3
+        assert again.skipped() == []
+        writer.rollback()
+    writer.close()
+    assert not store.parts.exists()
+
+
+def test_a_store_of_before_is_brought_up_to_date_once_it_is_written_to(tmp_path: Path, runs: list[Planned]) -> None:
+    store, me = Store(tmp_path, create=True), Owner(tmp_path / "alive")
+    grid = store.add(runs)
+    finish(store, grid, me, most=3)
+    c = sqlite3.connect(store.index)
+    for statement in ("INDEX by_place", "INDEX by_run", "INDEX fresh", "TRIGGER followed"):
+        c.execute(f"DROP {statement}")
+    c.execute("ALTER TABLE plan DROP COLUMN status")
+    c.execute("PRAGMA user_version = 1")
+    c.close()
+    old = Store(tmp_path)
+    assert old.counts()["done"] == old.table().num_rows == 3
+    assert old.add(runs) == grid
+    assert old.counts(grid) == {"todo": 21, "claimed": 0, "done": 3, "failed": 0, "skipped": 0}
+    assert finish(old, grid, me) == 21
+    me.close()
+
+
+def test_neither_a_claim_nor_a_record_nor_the_counts_look_at_every_run(
+    tmp_path: Path, runs: list[Planned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def connect(*given: Any, **named: Any) -> sqlite3.Connection:
+        c = real(*given, **named)
+        c.set_trace_callback(asked.append)
+        return c
+
+    store, me = Store(tmp_path, create=True), Owner(tmp_path / "alive")
+    grid = store.add(runs)
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    store.release(list(store.claim(grid, me)), me)
+    finish(store, grid, me, most=1)
+    store.counts(grid)
+    monkeypatch.undo()
+    me.close()
+    steps = {q for q in asked if q.startswith(("SELECT", "UPDATE"))}
+    assert len(steps) >= 8
+    with sqlite3.connect(store.index) as c:
+        said = {row[3] for q in steps for row in c.execute(f"EXPLAIN QUERY PLAN {q}")}
+    c.close()
+    assert [line for line in said if line.startswith("SCAN")] == ["SCAN runs USING INDEX fresh"]  # what is in no part
+    assert not [line for line in said if line.endswith("(grid=?)") and "COVERING" not in line]
+
+
+def test_what_was_skipped_is_forgotten_once_its_set_is_here(tmp_path: Path, runs: list[Planned]) -> None:
+    def of(run: Planned, name: str, digest: str, skip: str | None) -> Planned:
+        job = run.job | {"dataset": run.job["dataset"] | {"name": name, "digest": digest}}
+        return Planned(run.id, run.task, job, skip)
+
+    store = Store(tmp_path, create=True)
+    first = store.add([of(runs[0], "lost", ABSENT, "lost: no file"), of(runs[1], "bird", ABSENT, "bird: no file")])
+    assert store.skipped(first) == [("bird: no file", 1), ("lost: no file", 1)]
+    second = store.add([of(runs[2], "lost", "0", None)])
+    assert store.skipped(second) == []
+    assert store.skipped() == [("bird: no file", 1)]  # of a grid that may go on
+    assert store.counts()["skipped"] == store.counts(first)["skipped"] == 1

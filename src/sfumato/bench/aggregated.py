@@ -19,7 +19,7 @@ from sfumato.labels import Votes
 
 from . import oracles, peers
 from .cell import observe, planned
-from .measure import ORACLE, normalised
+from .measure import ORACLE, check_sums, normalised
 from .record import finite
 
 FLOOR = 1e-10  # of probabilities, before their logarithm is taken: the vote says 0 of what nobody named
@@ -73,6 +73,7 @@ def aggregated(job: dict[str, Any]) -> dict[str, Any]:
         cpu = time.process_time() - start
     if p.shape != (len(y), votes.k) or not np.isfinite(p).all():
         raise ShapeError(f"{name} gave beliefs of shape {p.shape}", f"finite ones, ({len(y)}, {votes.k})")
+    check_sums(normalised(p))
     known = y >= 0
     right = shared_accuracy(p[known], y[known])
     others = oracles.measured(normalised(np.maximum(p[known], FLOOR)), torch.from_numpy(y[known]))

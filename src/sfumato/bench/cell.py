@@ -18,6 +18,7 @@ from torch import Tensor
 from sfumato.core.errors import FileError, ParameterError
 from sfumato.core.streams import numpy_rng, rng
 from sfumato.data.encoder import TableEncoder
+from sfumato.judge import at
 from sfumato.labels import PU, Labels, Law
 from sfumato.train.assembly import PER_ROW
 
@@ -188,8 +189,3 @@ def stream(held: sets.Set, law: dict[str, Any], seed: int, name: str) -> torch.G
     """The random numbers by which a law draws for a set."""
     key = hashlib.sha256(json.dumps([held.name, law], sort_keys=True).encode()).hexdigest()[:16]
     return rng(seed, f"bench {name} {key}")
-
-
-def at(judge: Any, rows: slice) -> Any:
-    """A judge at some observations."""
-    return judge.at(rows) if isinstance(judge, Law) else judge

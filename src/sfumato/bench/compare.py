@@ -11,7 +11,9 @@ import numpy as np
 
 from sfumato.core.errors import ParameterError
 
-from .results import Result, board, groups, preferred, results
+from .apart import names
+from .ranks import TIE
+from .results import Result, board, groups, named, preferred, results
 from .store import Store
 from .truths import truth_of
 
@@ -32,7 +34,8 @@ class Difference:
 @dataclass(frozen=True)
 class Comparison:
     """A against B: ``overall`` takes the conditions (of stores: conditions and methods) as its units; wins, ties and
-    losses of A count them; unpaired, runs that only one side has.
+    losses of A count them, ties being differences that are rounding; unpaired, those that only one side has, or
+    whose oracle is not defined.
     """
 
     a: str
@@ -57,8 +60,10 @@ def compare(a: str, b: str, store: Store | None = None) -> Comparison:
     pair.
     """
     if store is None:
-        left = {_place(r): r.accuracy for r in results(Store(a))[0]}
-        right = {_place(r): r.accuracy for r in results(Store(b))[0]}
+        tables = [Store(path).table().to_pylist() for path in (a, b)]
+        # what tells settings apart in one store does so in the other
+        both = [named(rows, found)[0] for rows, found in zip(tables, names(*tables), strict=True)]
+        left, right = map(_each, both)
         return _paired(a, b, left, right, units=4)
     done = results(store)[0]
     known = sorted({r.method for r in done})
@@ -70,22 +75,26 @@ def compare(a: str, b: str, store: Store | None = None) -> Comparison:
     return _paired(a, b, _chosen(done, a), _chosen(done, b), units=3)
 
 
-def _place(r: Result) -> tuple[Any, ...]:
-    return r.kind, r.dataset, r.law, r.method, r.seed, r.draw
+def _each(done: Sequence[Result]) -> dict[tuple[Any, ...], float]:
+    """The oracle by place; NaN where two grids drew one draw differently, so that no run is its partner."""
+    places = groups(done, "kind", "dataset", "law", "method", "seed", "draw")
+    return {place: runs[0].accuracy if len(runs) == 1 else math.nan for place, runs in places.items()}
 
 
 def _chosen(done: Sequence[Result], method: str) -> dict[tuple[Any, ...], float]:
     rules = {kind: board(done, kind).rule for kind in {r.kind for r in done}}
     out = {}
-    for place, runs in groups((r for r in done if r.method == method), "kind", "dataset", "law", "seed").items():
-        out[place] = preferred(runs, rules[place[0]]).accuracy
+    own = (r for r in done if r.method == method)
+    for place, runs in groups(own, "kind", "dataset", "law", "seed").items():
+        able = [r for r in runs if math.isfinite(r.accuracy)]
+        out[place] = preferred(able, rules[place[0]]).accuracy if able else math.nan
     return out
 
 
 def _paired(
     a: str, b: str, left: dict[tuple[Any, ...], float], right: dict[tuple[Any, ...], float], units: int
 ) -> Comparison:
-    shared = sorted(left.keys() & right.keys())
+    shared = sorted(p for p in left.keys() & right.keys() if math.isfinite(left[p] - right[p]))
     if not shared:
         raise ParameterError(f"nothing to pair between {a} and {b}", "runs of the same conditions and seeds")
     cells: dict[tuple[Any, ...], list[float]] = {}
@@ -94,8 +103,9 @@ def _paired(
     each = tuple(_difference(" / ".join(map(str, cell[1:])), values) for cell, values in cells.items())
     means = [d.mean for d in each]
     overall = _difference("overall", means if len(means) > 1 else next(iter(cells.values())))
-    signs = [(m > 0) - (m < 0) for m in means]
-    unpaired = len(left.keys() ^ right.keys())
+    slack = [TIE * truth_of(cell[0]).scale for cell in cells]
+    signs = [(m > s) - (m < -s) for m, s in zip(means, slack, strict=True)]
+    unpaired = len(left.keys() | right.keys()) - len(shared)
     return Comparison(a, b, overall, each, signs.count(1), signs.count(0), signs.count(-1), unpaired)
 
 

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from sfumato.parts.svg import heat
 
 from .figures import critical_difference, scatter
 from .front import front
-from .ranks import ranks
+from .ranks import level, ranks
 from .regret import regrets, stopping
-from .results import Board, Result, board, results
+from .results import Board, Result, board, read
 from .store import Store
 from .truths import MEASURES
 
@@ -52,16 +54,20 @@ class Section:
     figures: list[Figure] = field(default_factory=list)
 
 
-def content(store: Store) -> list[Section]:
-    """The sections: the state of the grid, then one per kind of labels."""
-    done, failed = results(store)
-    out = [_state(store, done, failed)]
-    for kind in sorted({r.kind for r in done}):
+def content(store: Store, table: pa.Table | None = None) -> list[Section]:
+    """The sections: the state of the grid, then one per kind of labels.
+
+    Args: table, that of the store, where it was read already.
+    """
+    table = store.table() if table is None else table
+    done, failed = read(table.to_pylist())
+    out = [_state(store, table, done, failed)]
+    for kind in sorted({r.kind for r in done} | {row["kind"] for row in failed}):
         out.append(_kind(done, failed, kind))
     return out
 
 
-def _state(store: Store, done: Sequence[Result], failed: Sequence[dict[str, Any]]) -> Section:
+def _state(store: Store, table: pa.Table, done: Sequence[Result], failed: Sequence[dict[str, Any]]) -> Section:
     counts = store.counts()
     section = Section("Runs")
     section.tables.append(Table("Runs by state", ("state", "runs"), tuple(counts.items())))
@@ -72,13 +78,15 @@ def _state(store: Store, done: Sequence[Result], failed: Sequence[dict[str, Any]
         section.tables.append(Table("Failures", ("method", "error", "runs"), tuple((*k, n) for k, n in seen.items())))
     if skipped := store.skipped():
         section.tables.append(Table("Skipped", ("reason", "runs"), tuple(skipped)))
-    table = store.table()
     if len(table):
         where = {
             (v, g, m) for v, g, m in zip(*(table[c].to_pylist() for c in ("version", "git", "machine")), strict=True)
         }
         section.tables.append(Table("Made by", ("version", "commit", "machine"), tuple(sorted(where, key=str))))
         section.notes += _mixed(table.select(["kind", "version", "git"]).to_pylist())
+    finished, counted = set(table.filter(pc.equal(table["status"], "done"))["run"].to_pylist()), {r.run for r in done}
+    if again := len(finished - counted):
+        section.notes.append(f"{again} finished runs repeat others at the same settings and are left out.")
     section.notes.append(
         "Every accuracy or other oracle is measured on true test labels; none was used to train or to choose."
     )
@@ -105,21 +113,22 @@ def _mixed(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _kind(done: Sequence[Result], failed: Sequence[dict[str, Any]], kind: str) -> Section:
-    b = board(done, kind)
+    b = board(done, kind, failed)
     section = Section(f"{NAMES.get(kind, kind.capitalize())} labels")
     if judges := sorted({r.judge for r in done if r.kind == kind and r.judge}):
         section.notes.append(
             f"Weak criteria assume this law of the labels: {'; '.join(judges)}. Those marked (own law) assume the law "
             "that drew the labels; a fact of it that comes from 'law' is the simulation's own truth, an oracle."
         )
-    else:
+    elif b.conditions:
         section.notes.append(
             "An aggregation looks at the votes on all items at once and is measured on those whose truth is known; "
             "items that it finds equally likely to be of several classes count by their share."
         )
     section.notes += _notes(b)
     section.tables.append(leaderboard(b, failed))
-    section.tables.append(_by_condition(b))
+    if b.conditions:
+        section.tables.append(_by_condition(b))
     if (other := _oracles(done, b)) is not None:
         section.tables.append(other)
     _figures(section, b)
@@ -141,38 +150,65 @@ def _notes(b: Board) -> list[str]:
             "where that could not be measured, the defaults. It is judged by the law that drew the labels where that "
             "is known."
         )
-    left = [m for i, m in enumerate(b.methods) if i not in b.whole]
-    if left:
-        notes.append(f"Not ranked, since some condition has no result: {', '.join(left)}.")
-    if told := {m: n for m, n in b.told.items() if n}:
-        names = "; ".join(f"{m} ({', '.join(n)})" for m, n in told.items())
-        notes.append(f"Told the truth of the simulation about these facts, an oracle: {names}.")
+    left = [f"{m} ({b.seeds[i].sum()} of {b.wanted.sum()})" for i, m in enumerate(b.methods) if i not in b.whole]
+    if left and b.conditions:
+        notes.append(f"Not ranked, for want of results that others have, by condition and seed: {', '.join(left)}.")
+    if b.empty:
+        notes.append(f"No run has a result in: {'; '.join(' / '.join(c) for c in b.empty)}.")
+    if b.undefined:
+        told = ", ".join(f"{n} of {m}" for m, n in b.undefined.items())
+        notes.append(f"Runs whose oracle on test rows is not defined count as no result: {told}.")
+    for said, facts in (
+        ("Told the truth of the simulation about these facts, an oracle", b.told),
+        ("Draws chosen by a criterion that knows the truth of the simulation about these facts, an oracle", b.chosen),
+    ):
+        if names := [f"{m} ({', '.join(n)})" for m, n in facts.items() if n]:
+            notes.append(f"{said}: {'; '.join(names)}.")
     return notes
+
+
+def _mean(values: Any) -> float | None:
+    """The mean of what is there."""
+    found = values[~np.isnan(values)]
+    return float(found.mean()) if len(found) else None
+
+
+def _ranked(b: Board) -> dict[int, float]:
+    """The mean rank of every method that is ranked, by its position."""
+    return dict(zip(b.whole, ranks(b.accuracy[b.whole]).mean.tolist(), strict=True)) if b.whole else {}
 
 
 def _order(b: Board) -> list[int]:
     """Positions of the methods, best mean rank first, those that are not ranked last."""
-    mean = dict(zip(b.whole, ranks(b.accuracy[b.whole]).mean, strict=True)) if b.whole else {}
-    return sorted(range(len(b.methods)), key=lambda i: (mean.get(i, math.inf), -np.nanmean(b.accuracy[i])))
+    mean, means = _ranked(b), [_mean(row) for row in b.accuracy]
+    worst = [math.inf if m is None else -m for m in means]
+    return sorted(range(len(b.methods)), key=lambda i: (mean.get(i, math.inf), worst[i]))
 
 
 def leaderboard(b: Board, failed: Sequence[dict[str, Any]] = ()) -> Table:
-    """Mean rank, mean accuracy, mean CPU seconds and failures per method, best first; unranked methods last."""
-    mean = dict(zip(b.whole, ranks(b.accuracy[b.whole]).mean, strict=True)) if b.whole else {}
+    """Mean rank, mean accuracy, mean CPU seconds of training and of estimators, results and failures per method, best
+    first; unranked methods last.
+    """
+    mean = _ranked(b)
     lost = [row["method"] for row in failed if row["kind"] == b.kind]
-    rows = tuple(
-        (
-            b.methods[i] + ("*" if b.told[b.methods[i]] else ""),
-            float(mean[i]) if i in mean else None,
-            b.truth.shown(float(np.nanmean(b.accuracy[i]))),
-            float(np.nanmean(b.cpu[i])),
-            int((~np.isnan(b.accuracy[i])).sum()),
-            lost.count(b.methods[i]),
+    rows = []
+    for i in _order(b):
+        m, score = b.methods[i], _mean(b.accuracy[i])
+        rows.append(
+            (
+                m + ("*" if b.told[m] or b.chosen[m] else ""),
+                mean.get(i),
+                None if score is None else b.truth.shown(score),
+                _mean(b.cpu[i]),
+                _mean(b.estimating[i]),
+                int((b.seeds[i] > 0).sum()),
+                int(b.seeds[i].sum()),
+                lost.count(m),
+            )
         )
-        for i in _order(b)
-    )
-    columns = ("method", "mean rank", b.truth.title, "CPU s per run", "conditions", "failed runs")
-    return Table(f"Leaderboard over {len(b.conditions)} conditions", columns, rows)
+    costs, counts = ("CPU s per run", "CPU s of estimators"), ("conditions", "conditions x seeds", "failed runs")
+    columns = ("method", "mean rank", b.truth.title, *costs, *counts)
+    return Table(f"Leaderboard over {len(b.conditions)} conditions", columns, tuple(rows))
 
 
 def _by_condition(b: Board) -> Table:
@@ -180,7 +216,9 @@ def _by_condition(b: Board) -> Table:
         if np.isnan(b.accuracy[i, j]):
             return None
         text = f"{b.truth.shown(b.accuracy[i, j]):.1f}"
-        return text if np.isnan(b.spread[i, j]) else f"{text} ± {b.truth.scale * b.spread[i, j]:.1f}"
+        if not np.isnan(b.spread[i, j]):
+            text += f" ± {b.truth.scale * b.spread[i, j]:.1f}"
+        return text if b.seeds[i, j] == b.wanted[j] else f"{text} ({b.seeds[i, j]} of {b.wanted[j]} seeds)"
 
     rows = tuple((b.methods[i], *(cell(i, j) for j in range(len(b.conditions)))) for i in _order(b))
     columns = ("method", *(f"{j} {dataset} / {law}" for j, (dataset, law) in enumerate(b.conditions, 1)))
@@ -227,8 +265,12 @@ def _figures(section: Section, b: Board) -> None:
             f"{b.kind}-accuracy", "Oracle accuracy by method and condition", heat(names, conditions, values, "Accuracy")
         )
     )
-    cost, mean = b.cpu[ranked].mean(1), values.mean(1)
+    cost, mean = (b.cpu + b.estimating)[ranked].mean(1), level(values.mean(1))
     picture = scatter(names, cost, mean, front(cost, mean), "Cost and accuracy")
     section.figures.append(
-        Figure(f"{b.kind}-cost", "Mean oracle accuracy against CPU seconds per run; the line is the front", picture)
+        Figure(
+            f"{b.kind}-cost",
+            "Mean oracle accuracy against CPU seconds per run, estimators included; the line is the front",
+            picture,
+        )
     )

@@ -10,6 +10,8 @@ from typing import Any
 from sfumato.core.errors import ParameterError
 
 MISSING: Any = object()
+WHOLE = 2**31 - 1  # the largest integer of a spec: one that numpy and torch count to everywhere
+LONG = 200  # characters of a value that an error shows
 
 
 class Fields:
@@ -20,7 +22,7 @@ class Fields:
 
     def __init__(self, values: Any, where: str) -> None:
         if not isinstance(values, Mapping):
-            raise ParameterError(f"{where} = {values!r}", "a table", f"write {where} = {{ key = value }}")
+            raise ParameterError(f"{where} = {shown(values)}", "a table", f"write {where} = {{ key = value }}")
         self.left, self.where = dict(values), where
         self.known: list[str] = []
 
@@ -33,16 +35,17 @@ class Fields:
             return default
         value = self.left.pop(key)
         if not fits(value):
-            raise ParameterError(f"{self.where}: {key} = {value!r}", wants)
+            raise ParameterError(f"{self.where}: {key} = {shown(value)}", wants)
         return value
 
     def text(self, key: str, default: Any = MISSING) -> Any:
         """A text that is not empty."""
         return self.take(key, lambda v: isinstance(v, str) and bool(v.strip()), "a text", default)
 
-    def whole(self, key: str, low: int, default: Any = MISSING) -> Any:
-        """An integer of at least ``low``."""
-        return self.take(key, lambda v: is_whole(v) and v >= low, f"an integer of at least {low}", default)
+    def whole(self, key: str, low: int, default: Any = MISSING, high: int = WHOLE) -> Any:
+        """An integer in [low, high]."""
+        wants = f"an integer of at least {low}, at most {high}"
+        return self.take(key, lambda v: is_whole(v) and low <= v <= high, wants, default)
 
     def number(self, key: str, low: float, high: float, default: Any = MISSING) -> Any:
         """A number in [low, high]."""
@@ -77,4 +80,25 @@ def is_whole(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """A finite number that is no boolean."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
+
+
+def is_plain(value: Any) -> bool:
+    """A text, true or false, a finite number, or a list or table of such: what the name of a run can be made of."""
+    if isinstance(value, list):
+        return all(map(is_plain, value))
+    if isinstance(value, Mapping):
+        return all(map(is_plain, value.values()))
+    return isinstance(value, str | bool) or is_number(value)
+
+
+def shown(value: Any) -> str:
+    """A value as an error shows it: what is too long is cut."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of several thousand digits
+        return "a value too long to show"
+    return text if len(text) <= LONG else text[:LONG] + " ..."

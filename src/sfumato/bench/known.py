@@ -39,14 +39,14 @@ class Known:
     seed: int
     law: type[Law] | None = None
     defaults: dict[str, str] = field(default_factory=dict)
-    estimates: dict[tuple[str, str], tuple[Any, float]] = field(default_factory=dict)
+    estimates: dict[tuple[str, str], tuple[Any, float]] = field(default_factory=dict)  # an error is one, too
 
     def need(self, name: str, told: dict[str, Any]) -> tuple[Any, str, float] | None:
         """(value, where it comes from, CPU seconds of estimating it) of a need; None where only the labels can tell.
 
         told: name -> a number, the name of an estimator, or "law" (the truth of the simulation: an oracle).
         """
-        given = told.get(name, self.defaults.get(name, ESTIMATORS.get((self.observed.kind, name))))
+        given = self._source(name, told)
         if given is None:
             return None
         if given == "law":
@@ -56,6 +56,16 @@ class Known:
             return (value[: self.train] if name in PER_ROW else value), "law", 0.0
         if not isinstance(given, str):
             return float(given), "told", 0.0
+        value, seconds = self._estimate(name, given)
+        if isinstance(value, Exception):
+            raise value.with_traceback(None)
+        return value, given, seconds
+
+    def _source(self, name: str, told: dict[str, Any]) -> Any:
+        return told.get(name, self.defaults.get(name, ESTIMATORS.get((self.observed.kind, name))))
+
+    def _estimate(self, name: str, given: str) -> tuple[Any, float]:
+        """(the value by the estimator of that name, or the error in which it ended; CPU seconds), made once."""
         if (name, given) not in self.estimates:
             estimator: Any = catalogue.method(given, "estimate").cls
             if getattr(estimator, "need", None) != name:
@@ -63,22 +73,36 @@ class Known:
             start = time.process_time()
             # no bootstrap: nobody reads the interval here
             asked = estimator(repeats=0) if "repeats" in estimator.__dataclass_fields__ else estimator()
-            value = asked.estimate(self.X[: self.train].flatten(1).numpy(), self.observed, seed=self.seed)
+            value: Any
+            try:
+                value = asked.estimate(self.X[: self.train].flatten(1).numpy(), self.observed, seed=self.seed)
+            except Exception as error:  # of any kind: estimators train forests and networks on whatever there is
+                value = error.with_traceback(None)
             self.estimates[name, given] = (value, time.process_time() - start)
-        value, seconds = self.estimates[name, given]
-        return value, given, seconds
+        return self.estimates[name, given]
+
+    def fact(self, name: str, told: dict[str, Any]) -> tuple[Any, str] | None:
+        """(value, where it comes from) of a need as a criterion asks for it: None also where its estimator fails, since
+        only a method that needs the value fails with it.
+        """
+        given = self._source(name, told)
+        if isinstance(given, str) and given != "law" and isinstance(self._estimate(name, given)[0], Exception):
+            return None
+        found = self.need(name, told)
+        return None if found is None else found[:2]
 
     def judge(self, told: dict[str, Any]) -> tuple[Any, dict[str, str]]:
         """(the default law of the labels, by which every run of this cell is judged, where its facts come from); the
-        law's class where a fact is missing or refused: criteria that need it are then not measured.
+        law's class where a fact is missing, refused or cannot be estimated: criteria that need it are then not
+        measured.
         """
         law = self.observed.default_law()
         values, sources = dict(law.read(self.observed)), {}
         wanted = [name for name in law.needs() if name not in values]
         for name in wanted:
             asked = name in told or select.default(self.observed.kind) == "unbiased-accuracy"
-            if asked and (found := self.need(name, told)) is not None:
-                values[name], sources[name] = found[0], found[1]
+            if asked and (found := self.fact(name, told)) is not None:
+                values[name], sources[name] = found
         if any(name not in values for name in law.needs()):
             return law, {}
         try:
@@ -98,14 +122,14 @@ class Known:
             for name in law.needs():
                 if name in values:
                     continue
-                if (found := self.need(name, told)) is None:
+                if (found := self.fact(name, told)) is None:
                     return None
                 # a fact per row is wanted for every observation here, and an estimate knows the training rows alone
                 values[name] = self.facts[name] if name in PER_ROW and found[1] == "law" else found[0]
                 sources[name] = found[1]
             built = law(**{name: values[name] for name in law.needs()})
         except InputError:
-            return None  # an estimate that cannot be made here, or that the law refuses
+            return None  # an estimate that the law refuses
         rows = len(self.observed) + len(self.weak)
         if any(name in PER_ROW and len(getattr(built, name)) != rows for name in law.needs()):
             return None

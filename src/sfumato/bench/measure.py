@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sfumato import select
-from sfumato.core.errors import InputError
+from sfumato.core.errors import InputError, ParameterError
 
 from .cell import Cell, at
 from .record import finite
@@ -16,6 +16,7 @@ from .truths import TRUTHS, measured, truth_of
 
 ORACLE = TRUTHS["class"].criterion
 BY_LAW = ("likelihood", "unbiased-accuracy")  # the criteria that ask the law
+ROUNDING = 1e-3  # how far probabilities of one row may be from a sum of one
 OWN = " (own law)"  # after the name of a criterion that was judged by the law that drew the labels
 
 
@@ -43,25 +44,29 @@ class Measures:
         return slice(self.cell.train, len(self.cell.X))
 
     def add(self, log_p: Tensor, epoch: int, risk: float | None = None) -> None:
-        """Measure predictions of log P(truth | x) on ``rows``."""
+        """Measure predictions of log P(truth | x) on ``rows``. Errors: shares of classes that do not sum to one."""
+        if self.truth in (TRUTHS["class"], TRUTHS["shares"]):
+            check_sums(log_p)
         entry: dict[str, float | None] = {"epoch": epoch, "risk": None if risk is None else finite(risk)}
         held, test = log_p[: self.cell.held], log_p[len(log_p) - len(self.cell.y_test) :]
         if self.fit is None:
             names = [*(name for name in select.CRITERIA if name != ORACLE), *(name + OWN for name in BY_LAW)]
             self.fit = [name for name in names if self._one(name, held) is not None]
-        entry |= {name: self._one(name, held) for name in self.fit}
+        values = {name: self._one(name, held) for name in self.fit}
+        entry |= {name: None if value is None else finite(value) for name, value in values.items()}
         entry[self.truth.criterion] = finite(self.truth.score(log_p[self.cell.clean], self.cell.y_clean))
         entry["oracle-test"] = finite(self.truth.score(test, self.cell.y_test))
         self.test = test
         self.history.append(entry)
 
     def _one(self, name: str, log_p: Tensor) -> float | None:
+        """A criterion, not always finite; None where this run does not have it at any epoch."""
         law = self.own_law if name.endswith(OWN) else self.law
         name = name.removesuffix(OWN)
         if law is None or (name in BY_LAW and isinstance(law, type)):
             return None  # the law is not known, or a fact of it is missing
         try:
-            return finite(float(select.criterion(name, log_p, self.weak, law)))
+            return float(select.criterion(name, log_p, self.weak, law))
         except InputError:
             return None  # this kind or law does not have it
 
@@ -96,6 +101,18 @@ class Measures:
 
 
 def normalised(probabilities: Any) -> Tensor:
-    """(n, K) log probabilities from those that an external method returned."""
+    """(n, K) log probabilities from those that an external method returned. Errors: values that are none."""
     p = torch.as_tensor(probabilities, dtype=torch.float64)
+    if not bool(((p >= 0) & (p <= 1 + ROUNDING)).all()):  # not of a number that is none either
+        low, high = float(p.min()), float(p.max())
+        raise ParameterError(f"probabilities from {low:.6g} to {high:.6g}", "values from 0 to 1")
     return p.clamp_min(1e-300).log()
+
+
+def check_sums(log_p: Tensor) -> None:
+    """Refuse rows of log P(class | x) whose probabilities do not sum to one."""
+    off = (log_p.detach().double().exp().sum(1) - 1).abs()
+    if bool((off > ROUNDING).any()):
+        at = int(off.nan_to_num(0.0).argmax())
+        total = float(log_p[at].double().exp().sum())
+        raise ParameterError(f"probabilities of row {at} that sum to {total:.6g}", "rows that sum to one")

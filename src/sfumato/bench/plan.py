@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sfumato import catalogue
-from sfumato import labels as rooms
-from sfumato.core.card import Card
 from sfumato.core.errors import ParameterError
-from sfumato.labels import Labels, Votes
+from sfumato.labels import Votes
 
-from . import baselines, laws, peers, quantified, sets
-from .fields import is_number
+from . import baselines, checked, laws, sets
+from .entrants import entrants
 from .real import Absent
 from .resolved import resolved as estimators_of
 from .spec import DatasetEntry, LawEntry, MethodEntry, Spec
-from .truths import PRIOR
 
+ABSENT = "absent"  # in place of the hash of a set that is not here
 FORMAT = 1  # raised when the same settings would no longer mean the same run
-CONTAINERS: dict[str, type[Labels]] = {
-    found.kind: found
-    for name in rooms.__all__
-    if isinstance(found := getattr(rooms, name), type) and issubclass(found, Labels) and found is not Labels
-}
-# Votes may be aggregated without rows, or learned from beside them; a prior is estimated.
-ROLES = {Votes.kind: ("aggregate", "learn"), PRIOR: ("estimate",)}
-SETTINGS = ("lr", "weight_decay", "batch_size", "dropout")
 
 
 @dataclass(frozen=True)
@@ -59,12 +48,16 @@ def plan(spec: Spec) -> list[Planned]:
     the same run twice.
     """
     pairs = _pairs(spec)
-    found = {(m, kind): r for kind in dict.fromkeys(k for _, _, k in pairs) for m, r in _methods(spec, kind)}
+    found = {(m, kind): r for kind in dict.fromkeys(k for _, _, k in pairs) for m, r in entrants(spec, kind)}
     for position, entry in enumerate(spec.methods):
         if not any(m == position for m, _ in found):
             kinds = ", ".join(dict.fromkeys(k for _, _, k in pairs))
             raise ParameterError(f"the method {entry.label!r} fits no law of this grid", f"a method for {kinds} labels")
     _check_roles(spec, found)
+    _check_draws(spec, found)
+    checked.needs(spec, tuple(dict.fromkeys(kind for _, _, kind in pairs)))
+    drawn = [(kind, spec.draws if _drawn(spec, spec.methods[m], told) else 1) for (m, kind), told in found.items()]
+    checked.size(spec, sum(draws for _, _, kind in pairs for of, draws in drawn if of == kind))
     out: dict[str, Planned] = {}
     for dataset, law, kind in pairs:
         digest, absent = _digest(dataset)
@@ -74,6 +67,8 @@ def plan(spec: Spec) -> list[Planned]:
                 "two classes",
                 f"say which are positive: {{ name = {dataset.name!r}, positive = [1] }}",
             )
+        if absent is None:
+            checked.law(sets.load(dataset), law)
         for seed in spec.seeds:
             for (position, of), resolved in found.items():
                 if of != kind:
@@ -84,16 +79,17 @@ def plan(spec: Spec) -> list[Planned]:
                         "a set with features, or a method that aggregates votes",
                     )
                 skip = absent or resolved["skip"] or _too_many(resolved, dataset)
-                for draw in range(1 if resolved["peer"] else spec.draws):
+                for draw in range(spec.draws if _drawn(spec, spec.methods[position], resolved) else 1):
                     job = _job(spec, dataset, digest, law, kind, spec.methods[position], resolved, seed, draw)
                     name = identity(job)
                     if name in out:
                         raise ParameterError(
                             f"the method {spec.methods[position].label!r} twice",
                             "each method once",
-                            "two of its names may mean one method",
+                            "two of its names may mean one method, or a field stand at its default",
                         )
                     out[name] = Planned(name, _task(job, name), job, skip)
+    checked.methods(run.job for run in out.values())
     return list(out.values())
 
 
@@ -137,59 +133,32 @@ def _check_roles(spec: Spec, found: dict[tuple[int, str], dict[str, Any]]) -> No
         )
 
 
-def _methods(spec: Spec, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(position, what the entry means) of every method that takes labels of this kind."""
-    kinds = (kind, *quantified.KINDS) if kind == PRIOR else CONTAINERS[kind].kinds()
-    for position, entry in enumerate(spec.methods):
-        for asked in entry.kinds:
-            if asked not in (*CONTAINERS, PRIOR):
-                raise ParameterError(f"method {entry.name}: kind {asked!r}", f"one of {', '.join(CONTAINERS)}, {PRIOR}")
-        if entry.kinds and kind not in entry.kinds:
-            continue
-        if entry.name.startswith(baselines.PREFIX):
-            if entry.fields or entry.draw:
-                raise ParameterError(f"fields for {entry.name}", "none: it has no fields")
-            if kind in baselines.kinds(entry.name):
-                told = {"name": entry.name, "kind": kind, "role": "learn", "peer": False, "skip": None}
-                yield position, told | {"most": None}
-            continue
-        if entry.name.startswith(peers.PREFIX):
-            peer = peers.find(entry.name)
-            if entry.fields or entry.draw:
-                raise ParameterError(f"fields for {entry.name}", "none: a peer has its own settings")
-            if peer.kind in kinds:
-                told = {"name": entry.name, "kind": peer.kind, "peer": True, "skip": peer.missing()}
-                told["role"] = ROLES.get(kind, ("learn",))[0]
-                yield position, told | {"most": getattr(peer, "classes_at_most", None)}
-            continue
-        roles = ROLES.get(kind, ("learn",))
-        fitting = {role: {n for c in _cards(role, kind) for n in (c.name, *c.aliases)} for role in roles}
-        role = next((role for role in roles if entry.name in fitting[role]), None)
-        if role is None:
-            if not any(
-                entry.name in (c.name, *c.aliases)
-                for r in ("learn", "aggregate", "estimate")
-                for c in catalogue.methods(r)
-            ):
-                catalogue.method(entry.name, roles[0])  # the error that lists near names
-            continue
-        card = catalogue.method(entry.name, role, kinds)
-        _check_fields(entry, fields_of(card.cls()))
-        told = {"name": card.name, "kind": card.kind, "role": role, "peer": False, "skip": None}
-        most = 2 if role == "estimate" and card.kind in laws.BINARY else getattr(card.cls, "classes_at_most", None)
-        yield position, told | {"most": most}
+def _trained(resolved: dict[str, Any]) -> bool:
+    return not resolved["peer"] and resolved["role"] == "learn"
 
 
-def _cards(role: str, kind: str) -> list[Card]:
-    """The methods of a role for a kind of labels, or for a need that is judged."""
-    if kind in CONTAINERS:
-        return catalogue.methods(role, kind)
-    return [c for of in quantified.KINDS for c in catalogue.methods(role, of) if getattr(c.cls, "need", None) == kind]
+def _drawn(spec: Spec, entry: MethodEntry, resolved: dict[str, Any]) -> bool:
+    """Whether the draws of a method differ."""
+    return bool(entry.draw or (spec.draw and _trained(resolved)))
 
 
-def fields_of(method: Any) -> dict[str, Any]:
-    """The fields of a method and their present values."""
-    return dict(method.get_params()) if hasattr(method, "get_params") else dict(vars(method))
+def _check_draws(spec: Spec, found: dict[tuple[int, str], dict[str, Any]]) -> None:
+    """Refuse draws of nothing, which would be the same runs again."""
+    if spec.draw and not any(map(_trained, found.values())):
+        raise ParameterError(f"draw.{next(iter(spec.draw))}, but no method of this grid is trained", "no table [draw]")
+    if spec.draws > 1 and not any(_drawn(spec, spec.methods[m], told) for (m, _), told in found.items()):
+        raise ParameterError(
+            f"draws = {spec.draws}, but nothing is drawn",
+            "a table [draw] of training settings, or draw = { ... } in a method's entry",
+            "leave draws out",
+        )
+
+
+def _floats(value: Any) -> Any:
+    """Whole numbers of a field of floats: 1 means 1.0, and names the same run."""
+    if isinstance(value, list):
+        return [_floats(v) for v in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _too_many(resolved: dict[str, Any], dataset: DatasetEntry) -> str | None:
@@ -199,22 +168,11 @@ def _too_many(resolved: dict[str, Any], dataset: DatasetEntry) -> str | None:
     return f"{resolved['name']} takes {resolved['most']} classes, {dataset.name} has {k}"
 
 
-def _check_fields(entry: MethodEntry, known: dict[str, Any]) -> None:
-    given = [(k, v) for k, v in entry.fields.items()] + [(k, v) for k, r in entry.draw.items() for v in r.values]
-    for name, value in given:
-        if name not in known:
-            raise ParameterError(
-                f"{entry.name}: a field {name!r}", f"one of {', '.join(known)}" if known else "none: it has no fields"
-            )
-        if is_number(known[name]) and not is_number(value):
-            raise ParameterError(f"{entry.name}: {name} = {value!r}", "a number")
-
-
 def _digest(entry: DatasetEntry) -> tuple[str, str | None]:
     try:
         return sets.load(entry).digest, None
     except Absent as reason:
-        return "absent", str(reason)
+        return ABSENT, str(reason)
 
 
 def _job(
@@ -228,13 +186,15 @@ def _job(
     seed: int,
     draw: int,
 ) -> dict[str, Any]:
-    trained = not resolved["peer"] and resolved["role"] == "learn"
+    trained = _trained(resolved)
     train: dict[str, Any] = {**asdict(spec.train), "hidden": list(spec.train.hidden)} if trained else {}
-    fields = dict(entry.fields)
+    given = dict(entry.fields)
     if draw:
         if trained:
             train |= {name: r.draw(seed, entry.name, name, draw=draw) for name, r in spec.draw.items()}
-        fields |= {name: r.draw(seed, entry.name, f"field {name}", draw=draw) for name, r in entry.draw.items()}
+            train |= {name: float(train[name]) for name in spec.draw if name != "batch_size"}
+        given |= {name: r.draw(seed, entry.name, f"field {name}", draw=draw) for name, r in entry.draw.items()}
+    given = {name: _floats(value) if name in resolved["floats"] else value for name, value in given.items()}
     estimators = _estimators(spec, law, kind, resolved)
     return {
         **({"estimators": estimators} if estimators else {}),
@@ -245,14 +205,18 @@ def _job(
         },
         "law": {"name": law.name, "params": dict(law.params)},
         "kind": kind,
-        "method": {"name": resolved["name"], "kind": resolved["kind"], "fields": fields},
+        "method": {
+            "name": resolved["name"],
+            "kind": resolved["kind"],
+            "fields": resolved["fields"] | given,
+            **({"parts": resolved["parts"]} if resolved["parts"] else {}),
+        },
         "label": entry.label,
         "seed": seed,
         "draw": draw,
-        "test": spec.test,
-        "validation": spec.validation,
+        **({} if resolved["role"] == "aggregate" else {"test": spec.test, "validation": spec.validation}),
         "train": train,
-        "needs": dict(spec.needs) if trained else {},
+        "needs": dict(spec.needs) if resolved["role"] == "learn" else {},  # a peer's judge is told them as well
     }
 
 
@@ -262,7 +226,7 @@ def _estimators(spec: Spec, law: LawEntry, kind: str, resolved: dict[str, Any]) 
         return {}
     own = resolved["peer"] or resolved["name"].startswith(baselines.PREFIX)
     objective = None if own else catalogue.method(resolved["name"], "learn", (resolved["kind"],)).cls()
-    return estimators_of(kind, law.name, () if resolved["peer"] else spec.needs, objective)
+    return estimators_of(kind, law.name, spec.needs, objective)
 
 
 def _task(job: dict[str, Any], name: str) -> str:

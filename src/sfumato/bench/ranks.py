@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from sfumato.core.errors import ShapeError
 
+TIE = 1e-9  # oracles are means over rows and seeds: values that differ by less differ by rounding
+
 
 @dataclass(frozen=True, eq=False)
 class Ranks:
@@ -28,8 +30,18 @@ class Ranks:
     difference: float | None
 
 
+def level(values: Any) -> NDArray[np.float64]:
+    """(n,) values of which neighbours less than TIE apart became equal: the least of them."""
+    v = np.asarray(values, np.float64)
+    order = np.argsort(v, kind="stable")
+    first = np.diff(v[order], prepend=-np.inf) > TIE
+    out = np.empty_like(v)
+    out[order] = v[order][first][np.cumsum(first) - 1]
+    return out
+
+
 def ranks(values: Any) -> Ranks:
-    r"""Mean ranks of methods whose value is higher = better, ties sharing their mean rank.
+    r"""Mean ranks of methods whose value is higher = better, ties (to TIE) sharing their mean rank.
 
     :math:`CD = q_{.05} \sqrt{k (k + 1) / (6 n)}`, q the studentised range's .95 quantile for k groups and infinite
     degrees of freedom divided by :math:`\sqrt 2`.
@@ -42,6 +54,7 @@ def ranks(values: Any) -> Ranks:
     if v.ndim != 2 or not v.size or not np.isfinite(v).all():
         raise ShapeError(f"values of shape {v.shape} to rank", "(methods, conditions), finite, not empty")
     k, n = v.shape
+    v = np.column_stack([level(v[:, j]) for j in range(n)])
     each = np.column_stack([stats.rankdata(-v[:, j]) for j in range(n)])
     mean = each.mean(1)
     if k < 3 or n < 2:

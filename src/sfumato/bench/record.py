@@ -82,6 +82,26 @@ def failure(run: str, job: dict[str, Any], error: BaseException | str, **values:
     return record(run, job, status="failed", error=" ".join(said.split())[:2000], **values)
 
 
+def fitting(row: dict[str, Any]) -> dict[str, Any]:
+    """A row that SCHEMA holds: this one, or the failure that it is where a value fits no column."""
+    wrong = [name for name in SCHEMA.names if not _fits(row[name], SCHEMA.field(name).type)]
+    if not wrong:
+        return row
+    said = f"no record can hold its {wrong[0]} = {row[wrong[0]]!r}; wanted a finite {SCHEMA.field(wrong[0]).type}."
+    lost = failure(row["run"], json.loads(row["job"]), said, attempts=row["attempts"])
+    return {name: lost[name] if _fits(lost[name], SCHEMA.field(name).type) else None for name in SCHEMA.names}
+
+
+def _fits(value: Any, kind: pa.DataType) -> bool:
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    try:
+        pa.array([value], kind)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        return False
+    return True
+
+
 def finite(value: float) -> float | None:
     """A number that JSON has, or None."""
     return float(value) if math.isfinite(value) else None

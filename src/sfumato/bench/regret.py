@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,10 +34,15 @@ class Regret:
 
 
 def regrets(done: Sequence[Result], kind: str) -> list[Regret]:
-    """Every criterion, where all candidates have it, and a choice at random (in expectation), for comparison."""
-    own, truth = [r for r in done if r.kind == kind], truth_of(kind)
+    """Every criterion, where all candidates have it, and a choice at random (in expectation), for comparison.
+
+    A run whose oracle is not defined is no candidate, and no choice is made among runs that were judged by laws of
+    different facts.
+    """
+    own, truth = [r for r in done if r.kind == kind and math.isfinite(r.accuracy)], truth_of(kind)
     out: list[Regret] = []
-    scopes = {"a method's draws": ("dataset", "law", "seed", "method"), "methods and draws": ("dataset", "law", "seed")}
+    place = ("dataset", "law", "seed", "judge")
+    scopes = {"a method's draws": (*place, "method"), "methods and draws": place}
     for scope, names in scopes.items():
         sets = [c for c in groups(own, *names).values() if len(c) > 1]
         if not sets:
@@ -69,11 +75,17 @@ class Stopping:
 
 
 def stopping(done: Sequence[Result], kind: str) -> list[Stopping]:
-    """Every criterion of the kind that was measured at more than one epoch."""
-    own = [r for r in done if r.kind == kind and r.epochs > 1]
+    """Every criterion of the kind that was measured at more than one epoch, over the runs whose oracle is defined at
+    the epoch it chose and at the last one.
+    """
+    own = [r for r in done if r.kind == kind and r.epochs > 1 and math.isfinite(r.accuracy)]
     out = []
     for rule in sorted({name for r in own for name in r.criteria}, key=lambda name: (name in ORACLES, name)):
-        found = [r.criteria[rule]["oracle_test"] - r.accuracy for r in own if rule in r.criteria]
-        gains = [truth_of(kind).scale * gain for gain in found]
+        at = [(r, r.criteria[rule]["oracle_test"]) for r in own if rule in r.criteria]
+        gains = [
+            truth_of(kind).scale * (then - r.accuracy) for r, then in at if then is not None and math.isfinite(then)
+        ]
+        if not gains:
+            continue
         out.append(Stopping(kind, _named(rule), float(np.mean(gains)), len(gains)))
     return out

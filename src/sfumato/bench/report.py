@@ -31,15 +31,16 @@ def report(store: Store, out: str | Path, title: str = "Benchmark") -> list[Path
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise FileError(f"{out} is a file", "a folder")
-    sections = content(store)
+    table = store.table()
+    sections = content(store, table)
     done: dict[Path, str] = {
         out / "report.html": page(title, sections),
         out / "report.md": markdown(title, sections),
-        out / "results.csv": _csv(store.table().column_names, [tuple(r.values()) for r in store.table().to_pylist()]),
+        out / "results.csv": _csv(table.column_names, [tuple(r.values()) for r in table.to_pylist()]),
     }
     for section in sections:
-        for table in section.tables:
-            done[out / f"{_slug(section.title)}-{_slug(_short(table.title))}.csv"] = _csv(table.columns, table.rows)
+        for each in section.tables:
+            done[out / f"{_slug(section.title)}-{_slug(_short(each.title))}.csv"] = _csv(each.columns, each.rows)
         for figure in section.figures:
             done[out / "figures" / f"{figure.name}.svg"] = _alone(figure)
     for path, text in done.items():

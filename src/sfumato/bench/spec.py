@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +12,24 @@ from typing import Any
 
 from sfumato.core.errors import FileError, ParameterError
 from sfumato.core.words import NEEDS
+from sfumato.data import labels as table_labels
 from sfumato.train.config import OPTIMIZERS, SCHEDULES
 
-from .draws import Range, ranges
-from .fields import Fields, is_number, is_whole
+from .draws import SETTINGS, Range, ranges, settings
+from .fields import Fields, is_number, is_plain, is_whole, shown
 
 NETWORKS = ("linear", "mlp", "residual", "resnet")
+RUNS = 1_000_000  # of a grid at most: what one index keeps and one machine plans
+SEEDS = 2**32  # scikit-learn takes no larger ones
+# Needs that one number can tell, and where it lies; the others are matrices, or have a value per row, class or set.
+NUMBERS = {
+    "prior": "(0, 1)",
+    "noise_rate": "[0, 1)",
+    "flip": "[0, 1)",
+    "observed": "(0, 1]",
+    "seen": "[0, 1]",
+    "share": "(0, 1)",
+}
 
 
 @dataclass(frozen=True)
@@ -95,8 +108,9 @@ class Train:
 
 @dataclass(frozen=True)
 class Spec:
-    """A grid: methods x laws x data sets x seeds x draws; ``needs``, where facts of the world come from by name: a
-    number, the name of an estimator, or ``law`` (the truth of the simulation: an oracle).
+    """A grid: methods x laws x data sets x seeds x draws; ``name``, of letters, digits and ``.-_``: a folder is called
+    by it; ``needs``, where facts of the world come from by name: a number, the name of an estimator, or ``law`` (the
+    truth of the simulation: an oracle).
     """
 
     name: str
@@ -146,46 +160,52 @@ def read(source: str | Path, small: bool = False) -> Spec:
             raise FileError(f"{text} cannot be read: {error}", "a TOML file in UTF-8") from None
     try:
         values = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also what Python itself refuses: numbers too long, nested too deep
         raise FileError(f"{text} is not TOML: {error}", "a TOML file") from None
     return parse(values, small, base=Path(source).parent if text.endswith(".toml") else None)
 
 
 def parse(values: Mapping[str, Any], small: bool = False, base: Path | None = None) -> Spec:
-    """A spec from the values of a TOML file; relative paths of tables start at ``base``."""
-    values = dict(values)
-    over = values.pop("small", None)
-    if small:
-        if over is None:
+    """A spec from the values of a TOML file; relative paths of tables start at ``base``. The table [small] is checked
+    whether it is asked for or not.
+    """
+    whole = Fields(values, "the spec").left
+    over = whole.pop("small", None)
+    if over is None:
+        if small:
             raise ParameterError("the small scale of a spec that has none", "a table [small]", "leave --small out")
-        values = _laid_over(values, Fields(over, "small").left)
+        return _grid(whole, base)
+    reduced = _grid(_laid_over(whole, Fields(over, "small").left), base)
+    return reduced if small else _grid(whole, base)
+
+
+def _grid(values: Mapping[str, Any], base: Path | None) -> Spec:
     f = Fields(values, "the spec")
     spec = Spec(
-        name=f.text("name"),
+        name=f.take(
+            "name", _names, "a text of letters, digits and . - _, not of points alone: a folder is called by it"
+        ),
         datasets=tuple(_dataset(v, base) for v in _entries(f, "datasets")),
         laws=tuple(_law(v) for v in _entries(f, "laws")),
         methods=tuple(_method(v) for v in _entries(f, "methods")),
         seeds=_seeds(f.take("seeds", lambda v: is_whole(v) or isinstance(v, list), "a number or a list of seeds", 1)),
-        draws=f.whole("draws", 1, 1),
+        draws=f.whole("draws", 1, 1, RUNS),
         test=f.number("test", 0.01, 0.9, 0.1),
         validation=f.number("validation", 0.01, 0.9, 0.1),
         train=_train(f.take("train", lambda v: True, "a table", {})),
-        draw=ranges(f.take("draw", lambda v: True, "a table", {}), "draw"),
+        draw=settings(f.take("draw", lambda v: True, "a table", {})),
         needs=_needs(f.take("needs", lambda v: True, "a table", {})),
     )
     f.done()
-    for name in spec.draw:
-        if name not in ("lr", "weight_decay", "batch_size", "dropout"):
-            raise ParameterError(
-                f"draw.{name}",
-                "lr, weight_decay, batch_size or dropout",
-                "fields of a method are drawn in its own entry: { name = ..., draw = { ... } }",
-            )
-    for what, labels in (("data set", spec.datasets), ("law", spec.laws), ("method", spec.methods)):
-        names = [(getattr(e, "label", e.name), getattr(e, "kinds", ())) for e in labels]
-        twice = [n for n in names if names.count(n) > 1]
+    listed: tuple[tuple[str, tuple[Any, ...]], ...] = (
+        ("data set", spec.datasets),
+        ("law", spec.laws),
+        ("method", spec.methods),
+    )
+    for what, entries in listed:
+        twice = [e for e in entries if entries.count(e) > 1]
         if twice:
-            raise ParameterError(f"the {what} {twice[0][0]!r} twice", "each once")
+            raise ParameterError(f"the {what} {getattr(twice[0], 'label', twice[0].name)!r} twice", "each once")
     return spec
 
 
@@ -203,10 +223,16 @@ def _entries(f: Fields, key: str) -> list[Any]:
     return entries
 
 
+def _names(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[\w.-]{1,100}", value) is not None and value.strip(".") != ""
+
+
 def _seeds(value: Any) -> tuple[int, ...]:
-    seeds = tuple(range(value)) if is_whole(value) else tuple(value)
-    if not seeds or not all(is_whole(s) and s >= 0 for s in seeds) or len(set(seeds)) != len(seeds):
-        raise ParameterError(f"seeds = {value!r}", "how many (at least 1), or a list of distinct integers >= 0")
+    many = is_whole(value) and value > RUNS
+    seeds = () if many else tuple(range(value)) if is_whole(value) else tuple(value)
+    if not seeds or not all(is_whole(s) and 0 <= s < SEEDS for s in seeds) or len(set(seeds)) != len(seeds):
+        wants = f"how many (1 to {RUNS}), or a list of distinct integers from 0 to {SEEDS - 1}"
+        raise ParameterError(f"seeds = {shown(value)}", wants)
     return seeds
 
 
@@ -228,6 +254,12 @@ def _dataset(value: Any, base: Path | None) -> DatasetEntry:
     f.done()
     if entry.table is not None and entry.truth is None:
         raise ParameterError(f"the table {table} without a column of the truth", "truth = COLUMN: results are oracles")
+    if entry.labels is not None and entry.truth in table_labels.parse(entry.labels).columns:
+        raise ParameterError(
+            f"{entry.name}: the truth {entry.truth!r} as a column of the labels {entry.labels}",
+            "another column: the truth is read by oracles alone",
+            "for the true labels leave labels out and add the law 'clean', or 'symmetric' for noise",
+        )
     if entry.positive and entry.labels is not None:
         raise ParameterError(f"positive classes for labels {entry.labels}", "one of the two: labels keep their classes")
     if entry.table is None and (entry.truth or entry.labels or entry.drop or entry.missing):
@@ -254,7 +286,12 @@ def _method(value: Any) -> MethodEntry:
     entry = MethodEntry(
         name=f.text("name"),
         kinds=tuple(f.texts("kinds", [])),
-        fields=f.take("fields", lambda v: isinstance(v, dict), "a table of the method's fields", {}),
+        fields=f.take(
+            "fields",
+            lambda v: isinstance(v, dict) and is_plain(v),
+            "a table of the method's fields: texts, finite numbers, true, false, lists",
+            {},
+        ),
         draw=ranges(f.take("draw", lambda v: True, "a table", {}), f"draw of {value.get('name')}"),
     )
     f.done()
@@ -267,11 +304,11 @@ def _train(value: Any) -> Train:
     out = Train(
         network=f.one_of("network", NETWORKS, d.network),
         hidden=tuple(f.take("hidden", widths, "a list of widths of at least 1", list(d.hidden))),
-        dropout=float(f.number("dropout", 0, 0.99, d.dropout)),
+        dropout=float(f.number("dropout", *SETTINGS["dropout"], d.dropout)),
         epochs=f.whole("epochs", 1, d.epochs),
         batch_size=f.whole("batch_size", 1, d.batch_size),
-        lr=float(f.number("lr", 1e-12, 1e3, d.lr)),
-        weight_decay=float(f.number("weight_decay", 0, 1e3, d.weight_decay)),
+        lr=float(f.number("lr", *SETTINGS["lr"], d.lr)),
+        weight_decay=float(f.number("weight_decay", *SETTINGS["weight_decay"], d.weight_decay)),
         optimizer=f.one_of("optimizer", OPTIMIZERS, d.optimizer),
         schedule=f.one_of("schedule", SCHEDULES, None),
         average=f.number("average", 0, 0.999999, None),
@@ -296,6 +333,14 @@ def _needs(value: Any) -> dict[str, Any]:
     for name, given in f.left.items():
         if name not in NEEDS:
             raise ParameterError(f"needs.{name}", f"one of {', '.join(NEEDS)}")
-        if not (is_number(given) or (isinstance(given, str) and given)):
-            raise ParameterError(f"needs.{name} = {given!r}", "a number, the name of an estimator, or 'law'")
+        wants, fits = "the name of an estimator, or 'law'", isinstance(given, str) and bool(given)
+        if (interval := NUMBERS.get(name)) is not None:
+            wants = f"a number in {interval}, {wants}"
+            fits = fits or (is_number(given) and _within(given, interval))
+        if not fits:
+            raise ParameterError(f"needs.{name} = {shown(given)}", wants)
     return dict(f.left)
+
+
+def _within(value: float, interval: str) -> bool:
+    return 0 < value < 1 or (value == 0 and interval[0] == "[") or (value == 1 and interval[-1] == "]")

@@ -80,12 +80,11 @@ def _one(jobs: dict[str, dict[str, Any]], members: list[Member], alone: list[str
     wall, cpu, peak = time.perf_counter(), time.process_time(), PeakMemory()
     try:
         stack = Stack(cell.X[: cell.train].flatten(1), cell.observed, [member[2] for member in able], law, config).fit()
+        spent = (time.process_time() - cpu) / len(able)
+        z = stack.logits(cell.X[cell.train :].flatten(1))
     except Exception:
         alone += [run for run, *_ in able]  # on their own only the one at fault fails
         return []
-    spent = (time.process_time() - cpu) / len(able)
-    rows = Measures(cell, job["needs"]).rows
-    z = stack.logits(cell.X[rows].flatten(1))
     out = []
     for i, (run, _, head, sources, seconds) in enumerate(able):
         if not bool(torch.isfinite(z[i]).all()):
@@ -93,8 +92,13 @@ def _one(jobs: dict[str, dict[str, Any]], members: list[Member], alone: list[str
                 failure(run, jobs[run], DivergedError("a linear head that is not finite", "a smaller learning rate"))
             )
             continue
-        measures = Measures(cell, jobs[run]["needs"])
-        measures.add(head.objective.decode(z[i], law.head), config.epochs)
+        try:
+            measures = Measures(cell, jobs[run]["needs"])
+            measures.add(head.objective.decode(z[i], law.head), config.epochs)
+            measured = measures.result()
+        except Exception:
+            alone.append(run)  # on its own its error is recorded, and it stops no other
+            continue
         timings = {
             "cpu_seconds": spent,
             "wall_seconds": (time.perf_counter() - wall) / len(able),
@@ -108,7 +112,7 @@ def _one(jobs: dict[str, dict[str, Any]], members: list[Member], alone: list[str
                 needs=sources,
                 estimate_cpu_seconds=seconds,
                 **timings,
-                **measures.result(),
+                **measured,
             )
         )
     return out

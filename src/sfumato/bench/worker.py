@@ -10,11 +10,13 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from sfumato.catalogue import discover_all
 
 from .owner import Owner
 from .perform import perform, warm
+from .record import failure
 from .stacked import perform_stack
 from .store import Store
 
@@ -37,17 +39,23 @@ def work(store: Store, grid: str, after: Callable[[], None], lost: Callable[[], 
                 time.sleep(_POLL)
                 continue
             try:
-                if next(iter(claimed.values()))["train"].get("stack"):
-                    records = perform_stack(claimed)
-                else:
-                    records = [perform(name, job) for name, job in claimed.items()]
-                store.commit(records, me)
+                store.commit(_done(claimed), me)
             except BaseException:
                 store.release(list(claimed), me)
                 raise
             after()
     finally:
         me.close()
+
+
+def _done(claimed: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records of a task; whatever else goes wrong in it is a result as well, and stops no other task."""
+    try:
+        if next(iter(claimed.values()))["train"].get("stack"):
+            return perform_stack(claimed)
+        return [perform(name, job) for name, job in claimed.items()]
+    except Exception as error:
+        return [failure(name, job, error) for name, job in claimed.items()]
 
 
 def orphan() -> bool:

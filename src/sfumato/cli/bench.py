@@ -45,6 +45,9 @@ def run(
         str | None, typer.Option(help="A Ray cluster that runs, such as auto or ray://host:10001; else one is started.")
     ] = None,
     small: Annotated[bool, typer.Option("--small", help="The spec's own small scale, its table [small].")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again what failed; the old failures stay in the store's parts.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Do the runs of a grid that the store does not have yet.
@@ -75,7 +78,7 @@ def run(
     folder = Path(f"bench-{asked.name}") if out is None else out
     runs = plan(asked)
     store = Store(folder, create=True)
-    grid = store.add(runs)
+    grid = store.add(runs, retry_failed)
     before = store.counts(grid)
     finished = before["done"] + before["failed"]
     with progress("running", before["todo"] + before["claimed"], "runs") as step:
@@ -96,10 +99,10 @@ def run(
         as_json({"store": str(folder), "grid": grid, "runs": counts})
         return
     say(f"{counts['done']} of {len(runs)} runs done, {counts['failed']} failed, {counts['skipped']} skipped: {folder}")
-    for reason, count in store.skipped():
+    for reason, count in store.skipped(grid):
         say(f"skipped {count}: {reason}")
     if counts["failed"]:
-        say(f"why they failed: sfumato bench show {folder}")
+        say(f"why they failed: sfumato bench show {folder}; the same command with --retry-failed tries them again")
 
 
 @bench.command()

@@ -44,7 +44,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | No
     out = Table(title=None if title is None else Text(inert(title)), title_justify="left", box=SIMPLE_HEAD)
     for j, name in enumerate(columns):
         right = bool(rows) and all(isinstance(row[j], int | float) for row in rows)
-        out.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+        out.add_column(Text(inert(name)), justify="right" if right else "left", overflow="fold")
     for row in rows:
         out.add_row(*(Text(f"{v:.4g}" if isinstance(v, float) else inert(v)) for v in row))
     # a file or a pipe has no width: wide enough for any content

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sfumato import labels as kinds
 from sfumato.core.errors import ParameterError
 
+from ..fields import is_number, is_whole, shown
 from . import (
     bags,
     confidence,
@@ -26,6 +27,7 @@ from . import (
 from .entry import Drawn, Entry
 
 GIVEN, CLEAN = "given", "clean"
+MOST = 1_000_000  # of an integer that a law is told (rows of a bag, sources of a crowd): tensors are as long
 ROOMS = (crowd, noisy, excluding, unlabeled, bags, unlabeled_sets, tuples, confidence, several, shares, reals, shifted)
 LAWS: dict[str, Entry] = {name: entry for room in ROOMS for name, entry in room.LAWS.items()}
 # Labels of two classes have k = 2 as the default of their field.
@@ -55,16 +57,27 @@ def law(name: str, params: Mapping[str, Any]) -> Entry:
 
 
 def _typed(name: str, key: str, value: Any, annotation: str) -> None:
-    wanted = annotation.removesuffix(" | None")
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    fits = {
-        "float": number,
-        "int": isinstance(value, int) and not isinstance(value, bool),
-        "str": isinstance(value, str),
-    }.get(wanted, isinstance(value, list))
-    words = {"float": "a number", "int": "an integer", "str": "a text"}
-    if not fits:
-        raise ParameterError(f"law {name}: {key} = {value!r}", words.get(wanted, "a list"))
+    fits, wants = FORMS[annotation.removesuffix(" | None")]
+    if not fits(value):
+        raise ParameterError(f"law {name}: {key} = {shown(value)}", wants)
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 0 and all(map(is_number, value))
+
+
+def _square(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 0 and all(_numbers(v) and len(v) == len(value) for v in value)
+
+
+# annotation of a parameter -> (whether a value has that form, the form in words)
+FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "float": (is_number, "a number"),
+    "int": (lambda v: is_whole(v) and abs(v) <= MOST, f"an integer of at most {MOST:,}"),
+    "str": (lambda v: isinstance(v, str), "a text"),
+    "list[float]": (_numbers, "a list of numbers, not empty"),
+    "list[list[float]]": (_square, "as many rows of numbers as each row has"),
+}
 
 
 __all__ = ["BINARY", "CLEAN", "GIVEN", "LAWS", "Drawn", "Entry", "law"]

@@ -14,7 +14,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -22,6 +22,7 @@ from sfumato.core.errors import ParameterError
 
 PREFIX = "peer:"
 PredictProba = Callable[[NDArray[Any]], NDArray[Any]]
+T = TypeVar("T")
 
 
 class Peer(Protocol):
@@ -35,6 +36,38 @@ class Peer(Protocol):
 
     def fit(self, X: NDArray[Any], labels: Any, seed: int) -> PredictProba:
         """Train on X (n, d) and labels of its kind; the result maps X (m, d) to probabilities (m, K)."""
+
+
+class Guarded:
+    """A peer whose ``missing`` answers or is refused by name, and which cannot end the process that runs it."""
+
+    def __init__(self, asked: str, peer: Any) -> None:
+        self.asked, self.peer = asked, peer
+
+    def __getattr__(self, part: str) -> Any:
+        return getattr(self.peer, part)
+
+    def missing(self) -> str | None:
+        """Why it cannot run on this machine, or None."""
+        try:
+            why = self.peer.missing()
+        except (Exception, SystemExit) as error:
+            saw = f"{self.asked}: missing() raised {type(error).__name__}: {error}"
+            raise ParameterError(saw, "why it cannot run here as a text, or None") from None
+        if not (why is None or isinstance(why, str)):
+            raise ParameterError(f"{self.asked}: missing() gave {why!r}", "why it cannot run here as a text, or None")
+        return why
+
+    def fit(self, X: NDArray[Any], labels: Any, seed: int) -> PredictProba:
+        """The peer's own fit and its function; an exit becomes an error, which is recorded like any other."""
+        predict_proba = self._here(self.peer.fit, X, labels, seed)
+        return lambda rows: self._here(predict_proba, rows)
+
+    def _here(self, call: Callable[..., T], *given: Any) -> T:
+        try:
+            return call(*given)
+        except SystemExit as error:
+            raise RuntimeError(f"{self.asked} ended the process: SystemExit({error})") from None
 
 
 @cache
@@ -58,8 +91,9 @@ def find(name: str) -> Peer:
     if colon:
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ParameterError(f"{name}: {error}", "peer:package.module:object that can be imported") from None
+        except (Exception, SystemExit) as error:  # a module of the user's own may do anything when it is imported
+            saw = f"{name}: {type(error).__name__}: {error}"
+            raise ParameterError(saw, "peer:package.module:object that can be imported") from None
     elif told in _packaged():
         found = _packaged()[told]
     else:
@@ -67,4 +101,4 @@ def find(name: str) -> Peer:
     lacks = [part for part in ("name", "kind", "missing", "fit") if not hasattr(found, part)]
     if lacks:
         raise ParameterError(f"{name} has no {', '.join(lacks)}", "name, kind, missing() and fit(X, labels, seed)")
-    return found  # type: ignore[no-any-return]
+    return Guarded(name, found)

@@ -1,6 +1,6 @@
 """Small readers of public real sets that a person has put on this machine; nothing is downloaded or copied.
 
-They lie in the folder that SFUMATO_REAL_DATA names, else in ``../shared/data`` below the present folder.
+They lie in the folder that SFUMATO_REAL_DATA names, else in ``../shared/data`` seen from the present folder.
 """
 
 from __future__ import annotations
