@@ -140,3 +140,16 @@ def test_a_saved_model_predicts_the_same(tmp_path):
     clf.save(tmp_path / "model")
     again = load(tmp_path / "model")
     assert np.array_equal(clf.predict_proba(X.numpy()), again.predict_proba(X.numpy()))
+
+
+class Dropping(OfFeatures):
+    def forward(self, features):
+        return super().forward(nn.functional.dropout(features, 0.5, self.training))
+
+
+def test_what_is_learned_drops_nothing_while_it_predicts(monkeypatch):
+    monkeypatch.setattr(Seen, "module", Dropping(8, K))
+    one = run(Seen(), epochs=1).fit()
+    told, again = learned.law_on(one, X), learned.law_on(one, X)
+    assert torch.equal(told.transitions, again.transitions)
+    assert one.learned[0].training

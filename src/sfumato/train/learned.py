@@ -74,16 +74,26 @@ def law_on(run: Assembly, X: Tensor, member: int = 0, chunk: int = 4096) -> Law 
     modules, net = run.learned[member], run.final()[member]
     if not len(modules) or not complete(run, run.constants()):
         return None
+    was = net.training
+    net.eval()
+    modules.eval()  # nothing that is learned drops units while it predicts
+    try:
+        return _told(run, X, member, chunk)
+    finally:
+        net.train(was)
+        modules.train()
+
+
+def _told(run: Assembly, X: Tensor, member: int, chunk: int) -> Law:
+    modules, net = run.learned[member], run.final()[member]
     if not named(run):
         return bound(run, run.with_learned(run.constants(), member))
-    was, parts = net.training, []
-    net.eval()
+    parts = []
     for x in X.split(chunk):
         given = run.constants() | {"x": x.to(run.device, run.dtype)}
         given["z"] = net(given["x"]).to(run.dtype)
         given["features"] = run.captured[member]
         parts.append({need: module(**asked(module, given)) for need, module in modules.items()})
-    net.train(was)
     once = {need for need, _ in settled(run, member)}
     found = {need: parts[0][need] if need in once else torch.cat([p[need] for p in parts]) for need in modules}
     return bound(run, run.constants() | found)
