@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from sfumato.core.errors import LabelError
 from sfumato.estimate import PriorBBE, PriorDEDPUL, PriorElkanNoto
 from sfumato.estimate import positive_scores as module
 from sfumato.estimate.positive_scores import LEAVES
@@ -56,3 +57,11 @@ def test_of_equals_the_first_is_taken_and_copies_share_a_fold(monkeypatch) -> No
     x[::2] = x[1::2]
     fold = folds_of_copies(x, flag, 5, 0)
     assert np.array_equal(fold[::2], fold[1::2]) and set(fold) == set(range(5))
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_one_positive_gives_no_score_out_of_its_fold(copies):
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    x[:copies] = 1.0
+    with pytest.raises(LabelError, match="two different"):
+        forest_out_of_fold(x, np.arange(30) < copies, 3, 0)

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 
+from sfumato.core.errors import LabelError
+
 from .linear import stratified_folds
 
 TREES = 100
@@ -28,8 +30,12 @@ def folds_of_copies(x: NDArray[np.floating[Any]], flag: NDArray[np.bool_], folds
 def forest_out_of_fold(
     x: NDArray[np.floating[Any]], flag: NDArray[np.bool_], folds: int, seed: int, leaf: int = LEAF
 ) -> NDArray[np.float64]:
-    """(n,) P(flag | x) of every row by a forest that was fitted without the row's fold (``folds_of_copies``)."""
+    """(n,) P(flag | x) of every row by a forest that was fitted without the row's fold (``folds_of_copies``). Errors:
+    fewer than two different flagged rows.
+    """
     fold = folds_of_copies(x, flag, folds, seed)
+    if len(np.unique(fold[flag])) < 2:
+        raise LabelError(f"{int(flag.sum())} flagged rows, all copies of one", "at least two different ones")
     found = np.zeros(len(x))
     for f in range(folds):
         mine, rest = fold == f, fold != f
