@@ -54,11 +54,18 @@ def test_different_methods_with_memory_share_the_batches():
         torch.testing.assert_close(z, alone(x, labels, head, law, config, w), rtol=1e-4, atol=1e-5)
 
 
+class TrainedRows(MarginalLikelihood):
+    def start(self, n):
+        return torch.nn.Parameter(torch.zeros(n))
+
+
 def test_what_cannot_be_stacked_is_refused_by_name():
     x, y, _ = problem()
     with pytest.raises(RefusedError, match="peer"):
         Stack(x, Noisy(y, 4), [Head(method("co-teaching").cls())], Symmetric(0.2), Config())
     semi = MissingCompletely(0.5)
+    with pytest.raises(RefusedError, match="TrainedRows in a stack: it trains its rows"):
+        Stack(x, Noisy(y, 4), [Head(TrainedRows())], Symmetric(0.2), Config())
     with pytest.raises(RefusedError, match="mix of strata"):
         Stack(x, Semi(y, 4), [Head(method("pseudo-label").cls())], semi, Config())
     with pytest.raises(ShapeError, match="features"):

@@ -115,10 +115,8 @@ def choose(clf: Learner, got: Admitted, group: NDArray[np.int64]) -> tuple[Objec
     best = max(scores, key=lambda c: (scores[c], -list(scores).index(c)))  # of equals the earlier, naive first
     if why:
         remarks.append(f"{why}: {name or best} instead")
-    clf.choice_ = card(
-        *(labels.kind, best, candidates[0], name, clf.scores_, table, learned, sources, tuple(remarks)),
-        asked=bool(clf.choose_by),
-    )
+    tried, told, asked = clf.scores_, tuple(remarks), bool(clf.choose_by)
+    clf.choice_ = card(labels.kind, best, candidates[0], name, tried, table, learned, sources, told, asked)
     objective = clf._named(best, labels)
     wanted = givers.required(objective, clf._law(objective, labels))
     return objective, {k: v for k, v in given.items() if k in wanted}

@@ -20,7 +20,7 @@ from sfumato.learn.objective import Objective
 
 from .config import Config
 from .sampler import Sampler
-from .tree import mapped, scatter, take
+from .tree import leaves, mapped, scatter, take
 
 WORDS = {"z", "s", "w", "law", "head", "k", "n", "rows", "progress", "epochs"}
 
@@ -91,6 +91,13 @@ class Stack:
         self.hooks = [head.objective.hooks() for head in self.heads]
         self.groups = self._alike()
         self.memory = [self._start(hooks) for hooks in self.hooks]
+        for head, memory in zip(heads, self.memory, strict=True):
+            if any(isinstance(leaf, torch.nn.Parameter) for _, leaf in leaves(memory)):
+                raise RefusedError(
+                    f"{type(head.objective).__name__} in a stack: it trains its rows, and a stack trains heads alone",
+                    "methods whose rows are written, not trained",
+                    "run it through sfumato.train.pool.run_jobs",
+                )
 
     def _alike(self) -> list[list[int]]:
         """Runs with one and the same memoryless objective are one batched risk; all others are asked in turn."""
